@@ -1,0 +1,199 @@
+"""The public functions: each verb of the command line is a thin face over one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cellwright.core.errors import UsageError
+from cellwright.core.image import Image
+from cellwright.core.labels import Labels, Objects
+from cellwright.core.registry import find
+from cellwright.engine.events import CancelToken, Listener, silent
+from cellwright.engine.executors import MakeExecutor
+from cellwright.io.open import open_images, read
+from cellwright.pipeline.analysis import Stages, Start, analyze_pictures
+from cellwright.pipeline.options import AnalyzeOptions, Execution
+from cellwright.pipeline.planes import finite
+from cellwright.pipeline.reporting import rewrite_report
+from cellwright.pipeline.run import Run
+
+__all__ = [
+    "Image",
+    "Labels",
+    "Objects",
+    "Run",
+    "analyze",
+    "measure",
+    "open_images",
+    "read",
+    "report",
+    "segment",
+    "segment_image",
+]
+
+Inputs = str | Path | Sequence[str | Path]
+
+
+def analyze(
+    inputs: Inputs,
+    out: str | Path,
+    *,
+    samples: str | Path | None = None,
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+    make_executor: MakeExecutor | None = None,
+    **options: Any,
+) -> Run:
+    """Find, measure and report the cells of pictures.
+
+    Parameters
+    ----------
+    inputs
+        A file, a folder, a glob, a ``samples.csv``, or a list of them.
+    out
+        Folder of the run. An unfinished run goes on; what has not changed is used again.
+    samples
+        A table that says which picture is what (condition, replicate, …).
+    listener
+        Is told what goes on.
+    cancel
+        Stops the run at the next safe moment.
+    make_executor
+        Where the work runs; processes on this machine if None.
+    **options
+        Fields of `AnalyzeOptions` (``method``, ``channel``, ``pixel_size``, …) and of
+        `Execution` (``workers``, ``memory``).
+
+    Returns
+    -------
+    Run
+        The tables as pandas data frames, the label images, the path of the report.
+
+    Raises
+    ------
+    UsageError
+        For arguments that make no sense; nothing was started.
+    RunError
+        If the folder of the run cannot be used, or there is no picture.
+    """
+    asked, execution = split_options(options)
+    start = Start(_paths(inputs), Path(out), asked, execution, _path(samples))
+    return analyze_pictures(start, listener=listener, cancel=cancel, make_executor=make_executor)
+
+
+def segment(
+    inputs: Inputs,
+    out: str | Path,
+    *,
+    samples: str | Path | None = None,
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+    make_executor: MakeExecutor | None = None,
+    **options: Any,
+) -> Run:
+    """Only find the cells: label images and ``images.csv``; arguments as for `analyze`."""
+    asked, execution = split_options(options)
+    stages = Stages(verb="segment", measure=False, report=False)
+    start = Start(_paths(inputs), Path(out), asked, execution, _path(samples), stages)
+    return analyze_pictures(start, listener=listener, cancel=cancel, make_executor=make_executor)
+
+
+def measure(
+    inputs: Inputs,
+    labels: str | Path,
+    out: str | Path,
+    *,
+    samples: str | Path | None = None,
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+    make_executor: MakeExecutor | None = None,
+    **options: Any,
+) -> Run:
+    """Only measure: pictures with label images that are there already.
+
+    Parameters
+    ----------
+    inputs
+        Pictures, as for `analyze`.
+    labels
+        A folder of label images of the same names, a run, or one label image.
+    out
+        Folder for ``cells.csv`` and ``images.csv``.
+    samples, listener, cancel, make_executor, **options
+        As for `analyze`.
+    """
+    asked, execution = split_options(options)
+    folder = Path(labels)
+    if not folder.exists():
+        raise UsageError("there is no such file or folder", where=str(labels))
+    stages = Stages(verb="measure", segment=False, report=False, labels=folder)
+    start = Start(_paths(inputs), Path(out), asked, execution, _path(samples), stages)
+    return analyze_pictures(start, listener=listener, cancel=cancel, make_executor=make_executor)
+
+
+def report(run: str | Path) -> Path:
+    """Write the report of a finished run again, from its tables; gives its path."""
+    return rewrite_report(Path(run))
+
+
+def segment_image(image: Image, method: str = "threshold", **options: Any) -> Objects:
+    """Find the objects of one plane in memory.
+
+    Parameters
+    ----------
+    image
+        One frame of one channel: axes YX, or YXS for colour.
+    method
+        Name of the method.
+    **options
+        Of the method.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plane = np.zeros((32, 32)); plane[8:16, 8:16] = 1
+    >>> segment_image(Image(plane, "YX")).main_labels.count
+    1
+    """
+    found = find("cellwright.methods", method)
+    try:
+        checked = found.options(**options)
+    except ValidationError as error:
+        raise UsageError(f"options of {method}: {error.errors()[0]['msg']}") from error
+    clean = Image(finite(image.pixels()), image.axes, spacing=image.spacing, bits=image.bits)
+    objects: Objects = found.segment(clean, checked)
+    return objects
+
+
+def split_options(options: dict[str, Any]) -> tuple[AnalyzeOptions, Execution]:
+    """Part options into those that change a number and those that do not.
+
+    Raises
+    ------
+    UsageError
+        For a name that is no option, or a value that it refuses.
+    """
+    how = {name: options[name] for name in options if name in Execution.model_fields}
+    what = {name: options[name] for name in options if name not in how}
+    try:
+        return AnalyzeOptions(**what), Execution(**how)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "options"
+        if problem["type"] == "extra_forbidden":
+            raise UsageError(f"there is no option {name!r}") from error
+        message = problem["msg"].removeprefix("Value error, ")
+        raise UsageError(f"--{name}: {message}") from error
+
+
+def _paths(inputs: Inputs) -> tuple[Path, ...]:
+    several = [inputs] if isinstance(inputs, str | Path) else inputs
+    return tuple(Path(item) for item in several)
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return Path(path) if path is not None else None

@@ -1,0 +1,60 @@
+"""`cellwright analyze`: pictures in; labels, tables and a report out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cellwright.cli.face import finish, progress
+from cellwright.cli.verb import Asked, Output, Verb
+from cellwright.pipeline.options import AnalyzeOptions, Execution
+
+__all__ = ["INPUTS", "VERB", "gathered"]
+
+INPUTS = "Pictures: files, folders, globs in quotes, FILE::SCENE, or a samples.csv."
+
+
+def gathered(asked: Asked) -> dict[str, Any]:
+    """Give the options for the public function: those of the recipe, then those typed."""
+    typed = asked.of(AnalyzeOptions)
+    recipe: Path | None = asked.values.get("recipe")
+    if recipe is not None:
+        from cellwright.pipeline.record import read_recipe
+
+        typed = read_recipe(recipe).model_dump() | typed
+    return typed | asked.of(Execution)
+
+
+def _run(asked: Asked) -> int:
+    from cellwright import api
+
+    options = gathered(asked)
+    if asked["dry_run"]:
+        from cellwright.cli.dry_run import describe
+
+        return describe(asked, options)
+    with progress(asked) as listener:
+        run = api.analyze(
+            asked["inputs"],
+            asked["out"],
+            samples=asked["samples"],
+            listener=listener,
+            **options,
+        )
+    return finish(asked, run, lambda: [f"report: {run.report.resolve()}"])
+
+
+VERB = Verb(
+    help="Find, measure and report the cells of pictures: the whole way.",
+    run=_run,
+    inputs={"inputs": INPUTS},
+    paths={
+        "out": "Folder for the run; an unfinished run in it goes on.",
+        "samples": "Table that says which picture is what (image, condition, replicate, …).",
+        "recipe": "Options of an earlier run: its recipe.toml.",
+    },
+    required=frozenset({"out"}),
+    models=(AnalyzeOptions, Execution, Output),
+    flags={"dry_run": "Only say what would be done."},
+    example="cellwright analyze my_images/ --out run/",
+)

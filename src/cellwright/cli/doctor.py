@@ -1,0 +1,92 @@
+"""`cellwright doctor`: what is installed, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from typing import Any
+
+from cellwright.cli.verb import Asked, Output, Verb
+
+__all__ = ["VERB"]
+
+# What each extra brings, by the module that shows whether it is there.
+_EXTRAS: dict[str, tuple[str, ...]] = {
+    "test": ("pytest", "hypothesis", "ruff", "mypy"),
+    "docs": ("mkdocs", "material", "mkdocstrings"),
+}
+_GROUPS = ("readers", "methods", "features", "filters", "checks", "sections", "verbs")
+
+
+def _facts() -> dict[str, Any]:
+    from importlib.metadata import PackageNotFoundError, requires, version
+    from importlib.util import find_spec
+
+    import cellwright
+    from cellwright.core.registry import entries
+    from cellwright.engine.memory import available_memory
+
+    packages = {}
+    for requirement in requires("cellwright") or []:
+        if "extra ==" in requirement:
+            continue
+        name = requirement.split(">")[0].split("=")[0].split("<")[0].split(";")[0].strip()
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "missing"
+    return {
+        "cellwright": cellwright.__version__,
+        "python": sys.version.split()[0],
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "free_memory_gb": round(available_memory() / 1e9, 1),
+        "device": "cpu",
+        "packages": packages,
+        "extras": {
+            extra: all(find_spec(module) is not None for module in modules)
+            for extra, modules in _EXTRAS.items()
+        },
+        "parts": {group: list(entries(f"cellwright.{group}")) for group in _GROUPS},
+        "foreign": {
+            f"{group} {entry.name}": entry.value
+            for group in _GROUPS
+            for entry in entries(f"cellwright.{group}").values()
+            if not entry.value.startswith("cellwright.")
+        },
+    }
+
+
+def _run(asked: Asked) -> int:
+    facts = _facts()
+    missing = [name for name, found in facts["packages"].items() if found == "missing"]
+    if asked["json_"]:
+        print(json.dumps(facts, indent=1))
+        return 1 if missing else 0
+    print(f"cellwright {facts['cellwright']}, Python {facts['python']}, {facts['system']}")
+    print(
+        f"{facts['cores']} cores, {facts['free_memory_gb']} GB of memory free; the methods of this "
+        "version run on the CPU and need no graphics processor"
+    )
+    for group, names in facts["parts"].items():
+        print(f"{group}: {', '.join(names)}")
+    for name, value in facts["foreign"].items():
+        print(f"from another package: {name} ({value})")
+    for extra, there in facts["extras"].items():
+        state = "installed" if there else f'not installed: pip install "cellwright[{extra}]"'
+        print(f"extra {extra}: {state}")
+    if missing:
+        print(f"missing: {', '.join(missing)}: pip install {' '.join(missing)}")
+        return 1
+    print("everything that the main job needs is here")
+    return 0
+
+
+VERB = Verb(
+    help="Say what is installed, what is missing, and how to get it.",
+    run=_run,
+    models=(Output,),
+    example="cellwright doctor",
+)

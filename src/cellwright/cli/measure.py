@@ -1,0 +1,42 @@
+"""`cellwright measure`: pictures and their label images in, a table of cells out."""
+
+from __future__ import annotations
+
+from cellwright.cli.analyze import INPUTS, gathered
+from cellwright.cli.face import finish, progress
+from cellwright.cli.verb import Asked, Output, Verb
+from cellwright.pipeline.options import AnalyzeOptions, Execution
+
+__all__ = ["VERB"]
+
+
+def _run(asked: Asked) -> int:
+    from cellwright import api
+
+    with progress(asked) as listener:
+        run = api.measure(
+            asked["images"],
+            asked["labels"],
+            asked["out"],
+            samples=asked["samples"],
+            listener=listener,
+            **gathered(asked),
+        )
+    return finish(asked, run, lambda: [f"table: {run.path / 'cells.csv'}"])
+
+
+VERB = Verb(
+    help="Measure cells whose label images are there already: a table, one row a cell.",
+    run=_run,
+    inputs={
+        "images": INPUTS,
+        "labels": "Label images of the same names, a run's folder, or one label image.",
+    },
+    paths={
+        "out": "Folder for cells.csv and images.csv.",
+        "samples": "Table that says which picture is what.",
+    },
+    required=frozenset({"out"}),
+    models=(AnalyzeOptions, Execution, Output),
+    example="cellwright measure my_images/ my_labels/ --out measured/",
+)

@@ -1,0 +1,39 @@
+"""`cellwright segment`: pictures in, label images out."""
+
+from __future__ import annotations
+
+from cellwright.cli.analyze import INPUTS, gathered
+from cellwright.cli.face import finish, progress
+from cellwright.cli.verb import Asked, Output, Verb
+from cellwright.pipeline.options import AnalyzeOptions, Execution
+
+__all__ = ["VERB"]
+
+
+def _run(asked: Asked) -> int:
+    from cellwright import api
+
+    with progress(asked) as listener:
+        run = api.segment(
+            asked["inputs"],
+            asked["out"],
+            samples=asked["samples"],
+            listener=listener,
+            **gathered(asked),
+        )
+    return finish(asked, run, lambda: [f"labels: {run.path / 'labels'}"])
+
+
+VERB = Verb(
+    help="Find the cells of pictures: label images and images.csv.",
+    run=_run,
+    inputs={"inputs": INPUTS},
+    paths={
+        "out": "Folder for the label images.",
+        "samples": "Table that says which picture is what.",
+        "recipe": "Options of an earlier run: its recipe.toml.",
+    },
+    required=frozenset({"out"}),
+    models=(AnalyzeOptions, Execution, Output),
+    example="cellwright segment my_images/ --out labelled/",
+)

@@ -1,0 +1,1 @@
+"""The nouns: image, labels, objects, columns, methods, errors, units, registry."""

@@ -1,0 +1,1 @@
+"""How work runs: steps with keys, a journal, executors, events, atomic files."""

@@ -1,0 +1,242 @@
+"""Where work runs: a local pool of processes, and the seam for any other executor.
+
+Work is a pure function of one picklable argument. The seam is `concurrent.futures.Executor`:
+a cluster's executor takes the pool's place, and nothing else changes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import types
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from cellwright.engine.events import CancelToken
+
+__all__ = ["Died", "MakeExecutor", "Pool", "Work", "local_pool"]
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+MakeExecutor = Callable[[], Executor]
+
+# Queued pieces beyond those that run: enough that no worker waits for the parent.
+_AHEAD = 2
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Work(Generic[Task]):
+    """A piece of work and the bytes of memory that it may need."""
+
+    task: Task
+    memory: int = 0
+
+
+@dataclass(frozen=True)
+class Died:
+    """The worker died of this piece of work: a crash, or the system took its memory."""
+
+    reason: str
+
+
+def local_pool(workers: int) -> MakeExecutor:
+    """Processes on this machine, started fresh so that no lock or thread is inherited."""
+
+    def make() -> Executor:
+        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else None
+        context = multiprocessing.get_context(method or "spawn")
+        if method:
+            context.set_forkserver_preload(["cellwright.pipeline.plane_set"])
+        with _one_thread_each():
+            pool = _Pool(workers, mp_context=context, initializer=_start_worker)
+            pool.submit(os.getpid).result()  # starts the server while the environment is set
+        return pool
+
+    return make
+
+
+class _Pool(ProcessPoolExecutor):
+    """A pool whose workers do not run the user's script again.
+
+    A started process imports the main module of its parent, so that a script without an
+    ``if __name__`` guard would start itself over and over. Our work lives in modules of
+    packages, and so the workers need no main module.
+    """
+
+    def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            sys.modules["__main__"] = main
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Set what children inherit: one thread each, since there is a worker for each core."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and do not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.join,), daemon=True).start()
+
+
+def _follow(join: Callable[[], object]) -> None:
+    join()
+    os._exit(1)  # the parent was killed: nobody is left to take a result
+
+
+class Pool:
+    """Workers for a whole run, renewed when one of them dies.
+
+    Parameters
+    ----------
+    make_executor
+        Makes an executor; called again when a worker's death has broken it.
+    workers
+        How many pieces run at once; a few more are queued.
+    memory
+        Bytes that all pieces in flight may need together. A single piece runs alone
+        however large it is: who must refuse it does so before.
+    cancel
+        Checked between results.
+    """
+
+    def __init__(
+        self, make_executor: MakeExecutor, *, workers: int, memory: int, cancel: CancelToken
+    ) -> None:
+        self._make = make_executor
+        self._workers = workers
+        self._memory = memory
+        self._cancel = cancel
+
+    def __enter__(self) -> Pool:
+        self._executor = self._make()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._executor.shutdown(wait=True)
+        else:
+            _end(self._executor)
+
+    def _renew(self) -> None:
+        _end(self._executor)
+        self._executor = self._make()
+
+    def run(
+        self, function: Callable[[Task], Result], work: Iterable[Work[Task]]
+    ) -> Iterator[tuple[Task, Result | Died]]:
+        """Do all pieces of work and give each with its result, in the order in which they end.
+
+        Parameters
+        ----------
+        function
+            A function of a module, which a worker can import. An exception that it raises
+            ends the whole: what can fail for one input must be caught and returned.
+        work
+            The pieces; taken from the iterable only as they fit.
+
+        Notes
+        -----
+        When a worker dies, all pieces in flight are tried again one at a time, each with
+        nothing beside it. The piece that kills its worker again has `Died`.
+        """
+        waiting = iter(work)
+        upcoming = next(waiting, None)
+        suspects: deque[Work[Task]] = deque()
+        flying: dict[Future[Result], Work[Task]] = {}
+        while upcoming is not None or flying or suspects:
+            self._cancel.check()
+            if suspects:
+                suspect = suspects.popleft()
+                yield suspect.task, self._alone(function, suspect.task)
+                continue
+            broken = False
+            while upcoming is not None and self._fits(upcoming, flying.values()):
+                try:
+                    flying[self._executor.submit(function, upcoming.task)] = upcoming
+                except BrokenExecutor:
+                    broken = True
+                    break
+                upcoming = next(waiting, None)
+            done, _ = wait(flying, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                piece = flying.pop(future)
+                try:
+                    result = future.result()
+                except BrokenExecutor:
+                    suspects.append(piece)
+                    broken = True
+                else:
+                    yield piece.task, result
+            if broken:
+                suspects.extend(flying.values())
+                flying.clear()
+                self._renew()
+
+    def _fits(self, piece: Work[Task], flying: Collection[Work[Task]]) -> bool:
+        if not flying:
+            return True
+        if len(flying) >= self._workers + _AHEAD:
+            return False
+        return piece.memory + sum(other.memory for other in flying) <= self._memory
+
+    def _alone(self, function: Callable[[Task], Result], task: Task) -> Result | Died:
+        future = self._executor.submit(function, task)
+        try:
+            while not wait([future], timeout=_POLL_S).done:
+                self._cancel.check()
+            return future.result()
+        except BrokenExecutor as error:
+            self._renew()
+            return Died(str(error))
+
+
+def _end(executor: Executor) -> None:
+    """End an executor now: what is queued is dropped, and what runs is stopped."""
+    if isinstance(executor, ProcessPoolExecutor):
+        processes = list((getattr(executor, "_processes", None) or {}).values())
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+    else:
+        executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,57 @@
+"""Keys of steps: the hash of everything that a result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellwright.core.image import Array
+
+__all__ = ["array_hash", "bytes_hash", "file_digest", "key_of"]
+
+_CHUNK = 1 << 20
+
+
+def key_of(**parts: Any) -> str:
+    """Hash named parts (plain numbers, text, lists, dictionaries), whatever their order.
+
+    Examples
+    --------
+    >>> key_of(a=1, b=[2.5, "x"]) == key_of(b=[2.5, "x"], a=1)
+    True
+    """
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return bytes_hash(text.encode("ascii"))
+
+
+def bytes_hash(data: bytes) -> str:
+    """SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def array_hash(array: Array) -> str:
+    """SHA-256 of an array's type, shape and values; byte order does not matter.
+
+    Examples
+    --------
+    >>> big = np.arange(4, dtype=">u2")
+    >>> array_hash(big) == array_hash(big.astype("<u2"))
+    True
+    """
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    digest = hashlib.sha256(f"{little.dtype.str}{little.shape}".encode("ascii"))
+    digest.update(little.data)
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

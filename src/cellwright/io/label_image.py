@@ -1,0 +1,129 @@
+"""Label images on disk: TIFF that Fiji and napari open, edit and save, and we read again."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellwright.core.errors import UnreadableError
+from cellwright.core.image import Array, Spacing, check_axes
+from cellwright.core.labels import Labels
+from cellwright.io.open import open_images
+from cellwright.io.png import palette_index
+
+__all__ = ["decode_labels", "encode_labels"]
+
+_LARGEST_16_BIT = 2**16 - 1
+_LARGEST_WHOLE_FLOAT32 = 2**24  # beyond, a float32 cannot tell neighbours apart (IEEE 754)
+_UM_PER_CM = 10000.0
+_CENTIMETRE = 3  # TIFF 6.0, ResolutionUnit
+_UNKNOWN = Spacing()
+_DEFLATE_LEVEL = 6  # zlib's default: labels shrink to a hundredth
+
+
+def encode_labels(
+    data: Array, axes: str = "YX", spacing: Spacing = _UNKNOWN, interval: float | None = None
+) -> bytes:
+    r"""Make the bytes of a TIFF file of labels; equal labels give equal bytes.
+
+    Up to label 65,535 the numbers are stored with 16 bits, as an ImageJ stack with frames and
+    pixel size; above, with 32 bits, which ImageJ's own stacks do not have, and with the pixel
+    size in TIFF's tags.
+
+    Parameters
+    ----------
+    data
+        uint32, one dimension for each of `axes`.
+    axes
+        A part of ``TZYX``, in this order.
+    spacing, interval
+        As of the picture: micrometres a pixel, seconds a frame.
+
+    Returns
+    -------
+    bytes
+        Without date, host or version.
+
+    Examples
+    --------
+    >>> encode_labels(np.zeros((4, 5), dtype=np.uint32))[:4]
+    b'II*\x00'
+    """
+    import tifffile
+
+    check_axes(axes, data.ndim)
+    largest = int(data.max()) if data.size else 0
+    file = io.BytesIO()
+    options: dict[str, Any] = {
+        "photometric": "minisblack",
+        "compression": "zlib",
+        "compressionargs": {"level": _DEFLATE_LEVEL},
+        "software": False,
+        "byteorder": "<",
+    }
+    metadata: dict[str, Any] = {"axes": axes}
+    known = spacing.x is not None and spacing.y is not None
+    if largest <= _LARGEST_16_BIT:
+        if spacing.x is not None and spacing.y is not None:
+            options["resolution"] = (1 / spacing.x, 1 / spacing.y)
+            metadata["unit"] = "um"  # ImageJ shows it as µm
+        if spacing.z is not None and known:
+            metadata["spacing"] = spacing.z
+        if interval is not None:
+            metadata["finterval"] = interval
+        tifffile.imwrite(file, data.astype(np.uint16), imagej=True, metadata=metadata, **options)
+    else:
+        if spacing.x is not None and spacing.y is not None:
+            options["resolution"] = (_UM_PER_CM / spacing.x, _UM_PER_CM / spacing.y)
+            options["resolutionunit"] = _CENTIMETRE
+        tifffile.imwrite(file, data.astype(np.uint32), metadata=metadata, **options)
+    return file.getvalue()
+
+
+def decode_labels(path: Path | str) -> Labels:
+    """Read a label image: ours, or one that another program wrote or a person has edited.
+
+    Whole numbers of any type are taken, and floating-point ones that are whole, as Fiji
+    stores 32 bits. A single frame has no axis T.
+
+    Raises
+    ------
+    UnreadableError
+        If it is a colour picture, has several channels or scenes, or numbers that are no
+        labels.
+    InputError
+        If it cannot be opened at all.
+    """
+    path = Path(path)
+    images = open_images(path)
+    if len(images) != 1:
+        raise _no_labels(path, f"the file has {len(images)} scenes, not one label image")
+    image = images[0]
+    data = image.pixels()
+    axes = image.axes
+    if image.is_colour and (index := palette_index(path)) is not None:
+        data, axes = index, "YX"  # a palette shows labels in colours, its index is the label
+    if "S" in axes or "C" in axes:
+        raise _no_labels(path, f"this is a picture with axes {axes}, not a label image")
+    return Labels(_whole(path, data), axes, spacing=image.spacing)
+
+
+def _whole(path: Path, data: Array) -> Array:
+    """Turn pixels into uint32, if that loses nothing."""
+    if data.dtype.kind == "f":
+        if not np.isfinite(data).all() or (data != np.floor(data)).any():
+            raise _no_labels(path, "labels are whole numbers, this picture has fractions")
+        if data.dtype.itemsize <= 4 and data.size and data.max() > _LARGEST_WHOLE_FLOAT32:
+            raise _no_labels(path, "its labels are too large for the numbers they are stored in")
+    if data.size and (data.min() < 0 or data.max() >= 2**32):
+        raise _no_labels(path, "its numbers do not lie between 0 and 4,294,967,295")
+    return data.astype(np.uint32)
+
+
+def _no_labels(path: Path, what: str) -> UnreadableError:
+    return UnreadableError(
+        what, where=str(path), remedy="save a picture in which each object has its own number"
+    )

@@ -1,0 +1,31 @@
+"""Label images that somebody already has: which file belongs to which picture."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+__all__ = ["find_label_file"]
+
+_ENDINGS = (".tif", ".tiff", ".png", ".npy")
+
+
+def find_label_file(labels: Path, label_path: str, image: str) -> Path | None:
+    """Find the label image of a picture.
+
+    Parameters
+    ----------
+    labels
+        A label file, a folder of them, or a run with a folder ``labels``.
+    label_path
+        Path that cellwright itself would give the labels.
+    image
+        Identity of the picture: its own path, with the ending of any format that can hold
+        labels, will do as well.
+    """
+    if labels.is_file():
+        return labels
+    below = labels / "labels"
+    folder = below if below.is_dir() else labels
+    same = PurePosixPath(image)
+    candidates = [label_path, image, *(str(same.with_suffix(ending)) for ending in _ENDINGS)]
+    return next((folder / c for c in candidates if (folder / c).is_file()), None)

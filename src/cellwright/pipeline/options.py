@@ -1,0 +1,89 @@
+"""What a person can ask for: one typed model, from which the command line is made."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from cellwright.core.method import Options
+from cellwright.core.units import parse_duration, parse_length, parse_memory, parse_size
+
+__all__ = ["AnalyzeOptions", "Execution", "Projection"]
+
+Projection = Literal["max", "mean", "focus", "none"]
+
+
+class AnalyzeOptions(Options):
+    """All that changes a number; a recipe holds just this."""
+
+    method: str = Field("threshold", description="How cells are found: see `cellwright doctor`.")
+    set: tuple[str, ...] = Field(
+        (), description="An option of the method, as NAME=VALUE; may be given several times."
+    )
+    channel: str | None = Field(
+        None, description="The channel in which cells are found, by name, or by number from 0."
+    )
+    project: Projection = Field(
+        "max", description="How a Z stack becomes one plane; the report says so."
+    )
+    pixel_size: str | None = Field(
+        None, description="Such as 0.65um, where the files do not tell or tell wrongly."
+    )
+    interval: str | None = Field(None, description="Time from frame to frame, such as 5min.")
+    diameter: str | None = Field(
+        None, description="Typical diameter of a cell, such as 12um or 18px; estimated if absent."
+    )
+    filter: tuple[str, ...] = Field(
+        (),
+        description="Leave cells out by a named rule: border, debris=0.25, area=50:5000, "
+        "solidity=0.8: or any column with MIN:MAX; may be given several times.",
+    )
+    quality: tuple[str, ...] = Field(
+        (), description="Thresholds of a quality check, as NAME=WARN:FAIL."
+    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Only the first N pictures, to try settings."
+    )
+
+    @field_validator("pixel_size")
+    @classmethod
+    def _length(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_length(value)
+        return value
+
+    @field_validator("interval")
+    @classmethod
+    def _duration(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value)
+        return value
+
+    @field_validator("diameter")
+    @classmethod
+    def _size(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_size(value)
+        return value
+
+
+class Execution(Options):
+    """How the work is done; nothing here changes a number."""
+
+    workers: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Processes at work at once; as many as there are cores if absent."
+    )
+    memory: str | None = Field(
+        None, description="Such as 4GB: the most that all processes together may use."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where networks run; the methods without a network need the CPU only."
+    )
+
+    @field_validator("memory")
+    @classmethod
+    def _memory(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_memory(value)
+        return value

@@ -1,0 +1,115 @@
+"""What happens to one plane set: quality, segmentation, measurement, in a worker.
+
+The unit of work is (image, scene, frame). It is a pure function of a `Unit`: it reads the
+picture, does the steps that are missing, writes their files, and returns their entries
+for the journal, which only the parent writes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from cellwright.core.image import Array
+from cellwright.engine.journal import Step
+from cellwright.pipeline.failure import Failure, failure_of
+from cellwright.pipeline.labelling import Labelled, find_labels, labels_again, take_given
+from cellwright.pipeline.measuring import measure_cells
+from cellwright.pipeline.planes import Planes, read_planes
+from cellwright.pipeline.probe import open_scene
+from cellwright.pipeline.unit import Unit, planes_key, quality_key
+from cellwright.quality.judge import judge_plane
+
+__all__ = ["UnitResult", "fingerprint", "work_on"]
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """What a worker did: entries for the journal, and the seconds it took."""
+
+    computed: tuple[Step, ...]
+    reused: tuple[Step, ...]
+    seconds: float
+
+    @property
+    def by_name(self) -> dict[str, Step]:
+        """All steps of the unit."""
+        return {step.name: step for step in (*self.reused, *self.computed)}
+
+
+def fingerprint(unit: Unit) -> UnitResult | Failure:
+    """Only read the planes and hash them: for a file that changed in a run that has results."""
+    started = time.perf_counter()
+    try:
+        step = _planes_step(unit, _read(unit))
+    except Exception as error:  # noqa: BLE001 - the boundary of one input
+        return failure_of(error)
+    return UnitResult((step,), (), time.perf_counter() - started)
+
+
+def work_on(unit: Unit) -> UnitResult | Failure:
+    """Do all steps of a unit that are not known yet."""
+    started = time.perf_counter()
+    try:
+        computed = _work(unit)
+    except Exception as error:  # noqa: BLE001 - the boundary of one input
+        return failure_of(error)
+    return UnitResult(computed, tuple(unit.known.values()), time.perf_counter() - started)
+
+
+def _work(unit: Unit) -> tuple[Step, ...]:
+    planes = _read(unit)
+    computed: list[Step] = []
+    read = unit.known.get("planes") or _planes_step(unit, planes)
+    if "planes" not in unit.known:
+        computed.append(read)
+    if "quality" not in unit.known:
+        computed.append(_quality_step(unit, planes, read))
+    labelled: Labelled | None = None
+    if unit.method:
+        labelled = labels_again(unit, "segment") or find_labels(unit, planes, read)
+        if "segment" not in unit.known:
+            computed.append(labelled.step)
+    if unit.given:
+        labelled = labels_again(unit, "given") or take_given(unit, planes, labelled)
+        if "given" not in unit.known:
+            computed.append(labelled.step)
+    if "measure" not in unit.known and labelled is not None:
+        computed.append(measure_cells(unit, planes, read, labelled))
+    return tuple(computed)
+
+
+def _read(unit: Unit) -> Planes:
+    return read_planes(open_scene(unit.path, unit.scene, unit.image), unit.frame, unit.project)
+
+
+def _planes_step(unit: Unit, planes: Planes) -> Step:
+    facts = {
+        "hashes": planes.hashes(),
+        "bits": planes.bits,
+        "not_finite": planes.not_finite(),
+    }
+    return Step("planes", planes_key(unit), {}, facts)
+
+
+def _quality_step(unit: Unit, planes: Planes, read: Step) -> Step:
+    findings = []
+    for name, plane in _judged(planes).items():
+        flat = plane if plane.ndim == 2 else plane.max(axis=0)
+        findings += judge_plane(flat, name, planes.bits, dict(unit.thresholds))
+    facts = {
+        "findings": [
+            {**asdict(f), "value": None if np.isnan(f.value) else float(f.value)} for f in findings
+        ]
+    }
+    return Step("quality", quality_key(unit, read.facts), {}, facts)
+
+
+def _judged(planes: Planes) -> Mapping[str, Array]:
+    """Planes to judge; a colour picture is judged by the mean of its samples."""
+    if planes.whole is None:
+        return planes.channels
+    return {"colour": planes.whole.mean(axis=-1).astype(planes.whole.dtype)}

@@ -1,0 +1,180 @@
+"""What happened, for others: ``run.json`` and ``recipe.toml``."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+import cellwright
+from cellwright.core.errors import UsageError
+from cellwright.io.inputs import Skipped
+from cellwright.pipeline.options import AnalyzeOptions
+from cellwright.pipeline.outcome import Outcome, measured_channels
+from cellwright.pipeline.plan import Settings
+
+__all__ = ["read_recipe", "recipe_text", "run_record", "run_text"]
+
+RECIPE_FORMAT = {"format": "cellwright-recipe", "version": 1}
+RUN_FORMAT = {"format": "cellwright-run", "version": 1}
+
+# What takes part in a number; the rest of the environment does not.
+_PACKAGES = (
+    "numpy", "scipy", "scikit-image", "edt", "pandas", "fastparquet", "tifffile", "imagecodecs",
+    "pillow", "matplotlib",
+)  # fmt: skip
+
+
+def run_record(
+    settings: Settings,
+    outcomes: Sequence[Outcome],
+    skipped: Sequence[Skipped],
+    *,
+    verb: str,
+    samples_sha256: str,
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """Gather what was computed, from what, with what."""
+    return {
+        **RUN_FORMAT,
+        "cellwright": cellwright.__version__,
+        "verb": verb,
+        "versions": {name: version(name) for name in _PACKAGES},
+        "device": "cpu",
+        "options": settings.options.model_dump(mode="json"),
+        "method": {
+            "name": settings.options.method,
+            "version": settings.method.version,
+            "options": settings.all_method_options,
+        },
+        "samples_sha256": samples_sha256,
+        "inputs": [_input(outcome, settings) for outcome in outcomes],
+        "skipped": [asdict(s) for s in skipped if not _excluded(s)],
+        "excluded": [asdict(s) for s in skipped if _excluded(s)],
+        "decisions": list(notes),
+        "filters": _filters(outcomes),
+        "corrections": [
+            {"image": o.picture.image, "edited": o.edited} for o in outcomes if o.corrected
+        ],
+        "summary": summary_of(outcomes, skipped),
+    }
+
+
+def summary_of(outcomes: Sequence[Outcome], skipped: Sequence[Skipped]) -> dict[str, int]:
+    """Count inputs by status, and cells."""
+    status = Counter(o.status for o in outcomes)
+    return {
+        "inputs": len(outcomes) + len(skipped),
+        "done": status["done"],
+        "warned": status["warned"],
+        "failed": status["failed"],
+        "skipped": len(skipped),
+        "cells": sum(o.n_cells for o in outcomes),
+    }
+
+
+def _excluded(skipped: Skipped) -> bool:
+    return skipped.reason.startswith("excluded by samples.csv")
+
+
+def _input(outcome: Outcome, settings: Settings) -> dict[str, Any]:
+    picture, header = outcome.picture, outcome.picture.header
+    entry: dict[str, Any] = {
+        "image": picture.image,
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "sha256": picture.sha256,
+        "condition": picture.condition,
+        "notes": list(picture.notes),
+    }
+    if header is None:
+        return entry
+    entry |= {
+        "axes": header.axes,
+        "shape": list(header.shape),
+        "dtype": header.dtype,
+        "bits": header.bits,
+        "channels": list(header.channels),
+        "channel": picture.channel.name if picture.channel is not None else "",
+        "measured": list(measured_channels(picture)),
+        "project": settings.options.project if header.size("Z") > 1 else "",
+        "spacing": asdict(picture.spacing),
+        "interval": picture.interval,
+        "frames": picture.n_frames,
+        "labels": picture.label_path if outcome.failure is None else "",
+    }
+    decisions = [dict(s["segment"].facts["decisions"]) for s in outcome.frames if "segment" in s]
+    if decisions:
+        entry["decisions"] = decisions[0]
+        if len(decisions) > 1:
+            entry["decisions_by_frame"] = decisions
+    return entry
+
+
+def _filters(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    removed: Counter[tuple[str, str]] = Counter()
+    for outcome in outcomes:
+        for steps in outcome.frames:
+            for rule, n in steps["measure"].facts["removed"].items():
+                removed[outcome.picture.condition, rule] += n
+    return [
+        {"condition": condition, "rule": rule, "removed": n}
+        for (condition, rule), n in removed.items()
+    ]
+
+
+def run_text(record: dict[str, Any]) -> str:
+    """Write the record as JSON for people and programs."""
+    return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def recipe_text(options: AnalyzeOptions) -> str:
+    """Write all options, defaults included, as TOML: ``analyze --recipe`` repeats them."""
+    lines = [f"{name} = {json.dumps(value)}" for name, value in RECIPE_FORMAT.items()]
+    lines += ["", "[analyze]"]
+    unset = []
+    for name, value in options.model_dump(mode="json").items():
+        if value is None:
+            unset.append(name)
+        else:
+            # JSON text, numbers and lists of text are TOML as well
+            lines.append(f"{name} = {json.dumps(value)}")
+    if unset:
+        lines.append("# not set, so each file or the method decides: " + ", ".join(unset))
+    return "\n".join(lines) + "\n"
+
+
+def read_recipe(path: Path) -> AnalyzeOptions:
+    """Read a recipe.
+
+    Raises
+    ------
+    UsageError
+        If it is no recipe, or of a newer version, or holds what is not an option.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"this recipe cannot be read: {error}", where=str(path)) from error
+    if content.get("format") != RECIPE_FORMAT["format"]:
+        raise UsageError("this is not a recipe of cellwright", where=str(path))
+    if content.get("version") != RECIPE_FORMAT["version"]:
+        raise UsageError(
+            f"the recipe has version {content.get('version')}",
+            where=str(path),
+            remedy="update cellwright",
+        )
+    try:
+        return AnalyzeOptions(**content.get("analyze", {}))
+    except ValidationError as error:
+        problems = "; ".join(f"{p['loc'][0]}: {p['msg']}" for p in error.errors())
+        raise UsageError(f"the recipe holds what is no option: {problems}", where=str(path)) from (
+            error
+        )

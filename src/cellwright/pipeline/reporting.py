@@ -1,0 +1,113 @@
+"""The report of a run, made of what lies in its folder and of nothing else.
+
+`analyze` and `report` both come here, so that a report written again is the same page.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cellwright.core.columns import IDENTITY, Column
+from cellwright.core.errors import UsageError
+from cellwright.engine.files import write_atomic
+from cellwright.engine.run_folder import RunFolder, step_file
+from cellwright.io.cells import sample_cells
+from cellwright.measure.table import declared
+from cellwright.pipeline.gallery import Drawn
+from cellwright.pipeline.run import Run
+from cellwright.pipeline.tables import csv_bytes
+from cellwright.report.methods_text import methods_paragraph
+from cellwright.report.page import build_report
+from cellwright.report.section import Preview, ReportData
+
+__all__ = ["keep_previews", "rewrite_report", "write_report"]
+
+# The report shows at most so many cells: more would make the page heavy and say no more.
+SAMPLE_ROWS = 20_000
+_PREVIEWS = "previews.json"
+
+
+def rewrite_report(path: Path) -> Path:
+    """Write ``report.html``, ``figures/`` and ``methods.md`` of a finished run again.
+
+    Raises
+    ------
+    UsageError
+        If there is no finished run.
+    RunError
+        If another process works in the folder.
+    """
+    if not (path / "run.json").is_file():
+        raise UsageError(
+            "there is no finished run here",
+            where=str(path),
+            remedy="make one with `cellwright analyze IN --out RUN`",
+        )
+    with RunFolder(path) as folder:
+        write_report(folder)
+    return path / "report.html"
+
+
+def write_report(folder: RunFolder) -> None:
+    """Write the report into a run whose tables and record are there."""
+    data = _report_data(folder)
+    page, figures = build_report(data)
+    for figure in figures:
+        folder.publish(f"figures/{figure.name}.svg", figure.svg.encode("utf-8"))
+        folder.publish(f"figures/{figure.name}.csv", csv_bytes(figure.table))
+    folder.publish("methods.md", methods_paragraph(data.run).encode("utf-8"))
+    folder.publish("report.html", page.encode("utf-8"))
+
+
+def keep_previews(folder: RunFolder, drawn: Sequence[Drawn]) -> None:
+    """Keep which pictures are shown and why, for when the report is written again."""
+    text = json.dumps([asdict(d) for d in drawn], indent=1)
+    write_atomic(folder.work / _PREVIEWS, text.encode("utf-8"), folder.temporary)
+
+
+def _report_data(folder: RunFolder) -> ReportData:
+    run = Run(folder.path)
+    cells, n_cells = sample_cells(folder.path / "cells.parquet", SAMPLE_ROWS)
+    return ReportData(
+        run=run.record,
+        images=run.images,
+        cells=cells,
+        n_cells=n_cells,
+        columns=_columns(run.record, list(cells.columns)),
+        previews=tuple(_previews(folder)),
+    )
+
+
+def _columns(record: dict[str, Any], names: Sequence[str]) -> tuple[Column, ...]:
+    channels: dict[str, None] = {}
+    for entry in record["inputs"]:
+        channels.update(dict.fromkeys(entry.get("measured", ())))
+    known = (*IDENTITY, *declared(list(channels), physical=True))
+    return tuple(column for column in known if column.name in set(names))
+
+
+def _previews(folder: RunFolder) -> list[Preview]:
+    path = folder.work / _PREVIEWS
+    if not path.is_file():
+        return []
+    previews = []
+    for entry in json.loads(path.read_text(encoding="utf-8")):
+        files = [step_file(folder.steps, entry["key"], e) for e in ("png", "outlines.png")]
+        if all(file.is_file() for file in files):
+            facts = {k: entry[k] for k in ("width", "height", "scale_bar_um", "scale_bar_px")}
+            previews.append(
+                Preview(
+                    image=entry["image"],
+                    frame=entry["frame"],
+                    role=entry["role"],
+                    caption=entry["caption"],
+                    picture=files[0].read_bytes(),
+                    outlines=files[1].read_bytes(),
+                    **facts,
+                )
+            )
+    return previews

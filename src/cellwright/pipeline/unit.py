@@ -1,0 +1,211 @@
+"""The unit of work: one plane set, and the keys of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from cellwright.core.image import Spacing
+from cellwright.core.method import Method
+from cellwright.core.registry import find
+from cellwright.engine.journal import Step
+from cellwright.engine.keys import key_of
+from cellwright.measure.table import loaded_features, versions
+from cellwright.pipeline.choice import COLOUR
+from cellwright.quality.judge import check_versions
+
+__all__ = [
+    "Unit", "given_key", "measure_key", "method_of", "options_of", "plan_steps", "planes_key",
+    "quality_key", "segment_key",
+]  # fmt: skip
+
+# Version of the code of each step: raised when the same input would give another result.
+PLANES_VERSION = 1
+QUALITY_VERSION = 1
+SEGMENT_VERSION = 1
+MEASURE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One plane set and all that its results depend on.
+
+    Attributes
+    ----------
+    image, path, scene, frame
+        Which.
+    sha256
+        Of the file, or of all files of the scene.
+    channel
+        Number of the chosen channel; `COLOUR` for a colour picture.
+    project
+        How Z becomes a plane.
+    spacing, diameter_px
+        As chosen.
+    method, options
+        Name, and the options that were set; the name is empty where labels are given and
+        nothing is to be segmented.
+    given, given_sha256
+        A label file to be used: a correction of the method's labels, or those that
+        ``measure`` was given; empty where there is none.
+    filters, thresholds
+        Rules, and quality thresholds, as text.
+    measure
+        Whether a table is wanted.
+    steps
+        Folder of the finished steps.
+    known
+        Finished steps that can be used again, by name.
+    """
+
+    image: str
+    path: str
+    scene: int
+    frame: int
+    sha256: str
+    channel: int
+    project: str
+    spacing: Spacing
+    diameter_px: float | None
+    method: str
+    options: tuple[tuple[str, Any], ...]
+    given: str
+    given_sha256: str
+    filters: tuple[str, ...]
+    thresholds: tuple[tuple[str, tuple[float, float]], ...]
+    measure: bool
+    steps: str
+    known: Mapping[str, Step] = field(default_factory=dict)
+
+
+def planes_key(unit: Unit) -> str:
+    """Key of the step that reads the planes."""
+    return key_of(
+        step="planes",
+        version=PLANES_VERSION,
+        file=unit.sha256,
+        scene=unit.scene,
+        frame=unit.frame,
+        project=unit.project,
+    )
+
+
+def quality_key(unit: Unit, planes: Mapping[str, Any]) -> str:
+    """Key of the quality checks."""
+    return key_of(
+        step="quality",
+        version=QUALITY_VERSION,
+        planes=planes["hashes"],
+        bits=planes["bits"],
+        checks=_check_versions(),
+        thresholds=dict(unit.thresholds),
+    )
+
+
+def segment_key(unit: Unit, planes: Mapping[str, Any]) -> str:
+    """Key of the segmentation: of the chosen channel only."""
+    hashes = planes["hashes"]
+    names = list(hashes)
+    method = method_of(unit.method)
+    options = options_of(method, unit)
+    return key_of(
+        step="segment",
+        version=SEGMENT_VERSION,
+        planes=list(hashes.values()) if unit.channel == COLOUR else hashes[names[unit.channel]],
+        spacing=asdict(unit.spacing),
+        method=unit.method,
+        method_version=method.version,
+        options=options.model_dump(mode="json"),
+        device="cpu",
+    )
+
+
+def given_key(unit: Unit, segment: Step | None) -> str:
+    """Key of the labels that somebody gave, and of their comparison with the method's."""
+    return key_of(
+        step="given",
+        version=SEGMENT_VERSION,
+        labels=unit.given_sha256,
+        frame=unit.frame,
+        method=segment.key if segment is not None else "",
+    )
+
+
+def measure_key(unit: Unit, planes: Mapping[str, Any], labels: Mapping[str, Any]) -> str:
+    """Key of the measurement."""
+    return key_of(
+        step="measure",
+        version=MEASURE_VERSION,
+        planes=planes["hashes"],
+        channel=unit.channel,
+        labels=labels["hash"],
+        spacing=asdict(unit.spacing),
+        features=_feature_versions(),
+        filters=list(unit.filters),
+        table=unit.measure,
+    )
+
+
+def plan_steps(
+    unit: Unit, finished: Callable[[str, str], Step | None]
+) -> tuple[dict[str, Step], bool]:
+    """Find the steps that are done already; the second value is whether that is all of them.
+
+    Parameters
+    ----------
+    unit
+        The unit.
+    finished
+        Called with name and key; gives the step if it is finished and its files are sound.
+    """
+    known: dict[str, Step] = {}
+    planes = unit.known.get("planes") or finished("planes", planes_key(unit))
+    if planes is None:
+        return known, False
+    known["planes"] = planes
+    quality = finished("quality", quality_key(unit, planes.facts))
+    if quality is not None:
+        known["quality"] = quality
+    labels: Step | None = None
+    if unit.method:
+        labels = finished("segment", segment_key(unit, planes.facts))
+        if labels is None:
+            return known, False
+        known["segment"] = labels
+    if unit.given:
+        labels = finished("given", given_key(unit, labels))
+        if labels is None:
+            return known, False
+        known["given"] = labels
+    if labels is None:
+        return known, False
+    measure = finished("measure", measure_key(unit, planes.facts, labels.facts))
+    if measure is not None:
+        known["measure"] = measure
+    return known, quality is not None and measure is not None
+
+
+def method_of(name: str) -> Method:
+    """Find a method by name."""
+    method: Method = find("cellwright.methods", name)
+    return method
+
+
+def options_of(method: Method, unit: Unit) -> Any:
+    """Make the options of a method for a unit; a stated diameter goes in where it has one."""
+    options = dict(unit.options)
+    if unit.diameter_px is not None and "diameter" in method.options.model_fields:
+        options["diameter"] = unit.diameter_px
+    return method.options(**options)
+
+
+@lru_cache(maxsize=1)
+def _check_versions() -> dict[str, int]:
+    return check_versions()
+
+
+@lru_cache(maxsize=1)
+def _feature_versions() -> dict[str, int]:
+    return versions(loaded_features())

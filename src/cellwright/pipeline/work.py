@@ -1,0 +1,169 @@
+"""All plane sets of a run: what is known is used again, the rest goes to the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from cellwright.core.errors import RunError
+from cellwright.engine.events import Listener, PhaseFinished, PhaseStarted, StepFinished
+from cellwright.engine.executors import Died, Pool, Work
+from cellwright.engine.run_folder import RunFolder
+from cellwright.pipeline.failure import Failure
+from cellwright.pipeline.plan import Picture, Settings
+from cellwright.pipeline.plane_set import UnitResult, fingerprint, work_on
+from cellwright.pipeline.unit import Unit, plan_steps
+
+__all__ = ["WORKER_BYTES", "Done", "do_units", "units_of"]
+
+# Measured: resident memory of a worker that has imported everything and done nothing, and
+# what reading, judging and measuring take for each pixel of a plane beside the picture's own
+# bytes (several float64 copies and the tables of foreground pixels).
+WORKER_BYTES = 250 * 10**6
+_BYTES_PER_PIXEL = 120
+_COPIES = 3
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one plane set."""
+
+    unit: Unit
+    result: UnitResult | Failure
+
+
+def units_of(
+    picture: Picture,
+    settings: Settings,
+    *,
+    steps: str,
+    given: tuple[str, str],
+    segment: bool,
+    measure: bool,
+) -> list[Unit]:
+    """Make the plane sets of a picture, one for each frame."""
+    if picture.channel is None:
+        return []
+    return [
+        Unit(
+            image=picture.image,
+            path=picture.path,
+            scene=picture.scene,
+            frame=frame,
+            sha256=picture.sha256,
+            channel=picture.channel.number,
+            project=settings.options.project,
+            spacing=picture.spacing,
+            diameter_px=picture.diameter_px,
+            method=settings.options.method if segment else "",
+            options=tuple(sorted(settings.method_options.items())),
+            given=given[0],
+            given_sha256=given[1],
+            filters=settings.options.filter,
+            thresholds=settings.thresholds,
+            measure=measure,
+            steps=steps,
+        )
+        for frame in range(picture.n_frames)
+    ]
+
+
+def memory_of(picture: Picture, settings: Settings) -> int:
+    """Bytes that one plane set may need, beside the worker itself."""
+    if picture.header is None:
+        return 0
+    pixels = picture.header.size("Y") * picture.header.size("X")
+    each = settings.method.memory + _BYTES_PER_PIXEL
+    return _COPIES * picture.header.plane_bytes + pixels * each
+
+
+def do_units(
+    units: Sequence[Unit],
+    memory: dict[str, int],
+    *,
+    limit: int,
+    folder: RunFolder,
+    pool: Pool,
+    listener: Listener,
+) -> Iterator[Done]:
+    """Do all plane sets; gives each as soon as it is done, its steps in the journal.
+
+    Parameters
+    ----------
+    units
+        All plane sets.
+    memory
+        Bytes that a plane set of each picture may need.
+    limit
+        Bytes that there are for all: a picture that alone needs more fails.
+    folder, pool, listener
+        The run, its workers, and who listens.
+
+    Raises
+    ------
+    RunError
+        If the folder of the run cannot be written to.
+    """
+    listener(PhaseStarted("cells", len(units)))
+    had_steps = folder.journal.has_steps
+    todo: list[Unit] = []
+    unread: list[Unit] = []
+    for unit in units:
+        known, complete = plan_steps(unit, folder.finished)
+        ready = replace(unit, known=known)
+        if complete:
+            listener(StepFinished("cells", unit.image, unit.frame, 0.0))
+            yield Done(unit, UnitResult((), tuple(known.values()), 0.0))
+        elif memory[unit.image] > limit:
+            yield Done(unit, _too_large(memory[unit.image], limit))
+        elif had_steps and "planes" not in known:
+            unread.append(ready)  # the file is new, but perhaps its pixels are not
+        else:
+            todo.append(ready)
+    for done in _run(fingerprint, unread, memory, pool):
+        if isinstance(done.result, Failure):
+            yield done
+            continue
+        folder.journal.enter(done.result.computed)
+        known, complete = plan_steps(done.unit, folder.finished)
+        if complete:
+            listener(StepFinished("cells", done.unit.image, done.unit.frame, done.result.seconds))
+            planes = done.result.computed
+            again = tuple(step for step in known.values() if step not in planes)
+            yield Done(done.unit, UnitResult(planes, again, done.result.seconds))
+        else:
+            todo.append(replace(done.unit, known=known))
+    for done in _run(work_on, todo, memory, pool):
+        seconds = 0.0
+        if isinstance(done.result, UnitResult):
+            folder.journal.enter(done.result.computed)
+            seconds = done.result.seconds
+        listener(StepFinished("cells", done.unit.image, done.unit.frame, seconds))
+        yield done
+    listener(PhaseFinished("cells"))
+
+
+def _run(
+    function: Callable[[Unit], UnitResult | Failure],
+    units: Iterable[Unit],
+    memory: dict[str, int],
+    pool: Pool,
+) -> Iterator[Done]:
+    work = (Work(unit, memory[unit.image]) for unit in units)
+    for unit, result in pool.run(function, work):
+        if isinstance(result, Failure) and result.fatal:
+            raise RunError(result.reason)
+        yield Done(unit, DIED if isinstance(result, Died) else result)
+
+
+DIED = Failure(
+    "a worker process died of this picture (a crash, or memory ran out); "
+    "try it alone, with --workers 1"
+)
+
+
+def _too_large(need: int, limit: int) -> Failure:
+    return Failure(
+        f"it needs about {need / 1e9:.1f} GB of memory, and there are {limit / 1e9:.1f} GB; "
+        "raise --memory, or cut the picture into parts"
+    )

@@ -1,0 +1,176 @@
+"""Is the light even over the field?"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from cellwright.core.image import Array
+from cellwright.quality.check import Check, Verdict, grade
+from cellwright.quality.plane import Sight, binned, sight
+
+__all__ = ["CHECK", "judge_illumination", "uneven_background", "uneven_signal"]
+
+Numbers = npt.NDArray[np.float64]
+
+TILES = 12
+"""Tiles along a side of the plane: enough for a smooth surface, large against most cells."""
+_FEWEST_BINS = 3
+_BACKGROUND = 0.25
+"""Quantile of a tile that is background where cells are bright (1 minus it where dark)."""
+_SIGNAL = 0.9
+_WITH_CELLS = 0.15
+"""A tile has cells if its bright part stands out by this share of the plane's contrast."""
+_FEWEST_TILES = 20
+_SURE = 4.0
+"""Standard errors by which a trend of the cells' brightness must differ from none: cells
+differ by themselves, and a chance trend among few is not the light."""
+_TUKEY = 4.685
+"""Of the biweight, for 95 % efficiency with normal errors."""
+_ROUNDS = 12
+
+
+def judge_illumination(
+    plane: Array, bits: int | None, warn: float, fail: float
+) -> tuple[float, Verdict, str]:
+    """Judge how uneven the light is: the larger of two numbers that gain and offset leave alone.
+
+    One is the rise of the background over the field, as a share of the contrast of what lies on
+    it (`uneven_background`): it is what moves a threshold. The other is by what share the cells
+    themselves are less bright where they are dimmest (`uneven_signal`): it is what light that
+    falls off does to a dark field, whose background hardly shows it.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:256, :256]
+    >>> cells = 100.0 * ((y % 32 - 16) ** 2 + (x % 32 - 16) ** 2 < 64)
+    >>> judge_illumination(cells, None, warn=0.3, fail=0.6)[1]
+    'pass'
+    >>> judge_illumination(cells + 0.3 * x, None, warn=0.3, fail=0.6)[1]
+    'fail'
+    """
+    seen = sight(plane)
+    if seen.empty or seen.contrast == 0.0:
+        return float("nan"), "pass", "not judged: nothing stands out of the noise"
+    tiles = _tiles(binned(seen.values))
+    if tiles is None:
+        return float("nan"), "pass", "not judged: the picture is too small"
+    level, background = _background(tiles, seen)
+    rise = uneven_background(background, seen.contrast)
+    drop = uneven_signal(tiles, level, background, seen.contrast)
+    value = max(rise, drop)
+    verdict = grade(value, warn, fail)
+    if drop > rise:
+        reason = f"cells are {100 * drop:.0f} % less bright where the light is weakest"
+    else:
+        reason = f"the background differs over the field by {100 * rise:.0f} % of the contrast"
+    if verdict != "pass":
+        reason += "; intensities, and which weak cells are found, depend on the place"
+    return value, verdict, reason
+
+
+def uneven_background(background: Numbers, contrast: float) -> float:
+    """Range of the smooth background over the field, as a share of the contrast.
+
+    Parameters
+    ----------
+    background
+        (rows, columns) of tiles: the surface that was fitted.
+    contrast
+        Of what lies on the background.
+
+    Examples
+    --------
+    >>> uneven_background(np.array([[10.0, 12.0], [11.0, 15.0]]), 50.0)
+    0.1
+    """
+    return float(np.ptp(background)) / contrast
+
+
+def uneven_signal(tiles: Numbers, level: Numbers, background: Numbers, contrast: float) -> float:
+    """By what share cells are less bright where they are dimmest; 0 if that may be chance.
+
+    Parameters
+    ----------
+    tiles
+        (rows, columns, n) bins of each tile.
+    level, background
+        (rows, columns) of the tiles: as measured, and as fitted.
+    contrast
+        Of the plane.
+    """
+    bright = np.quantile(tiles, _SIGNAL, axis=2) - background
+    rows, columns = np.nonzero(bright > _WITH_CELLS * contrast)
+    if rows.size < _FEWEST_TILES:
+        return 0.0
+    y, x = _places(level.shape)
+    y, x = y[rows, columns], x[rows, columns]
+    terms = np.stack([np.ones_like(x), x, y, x * x + y * y], axis=1)
+    weights, surface, error = _fit(terms, np.log(bright[rows, columns]))
+    dim, lit = int(np.argmin(surface)), int(np.argmax(surface))
+    way = terms[lit] - terms[dim]
+    scatter = float(np.sqrt(max(way @ error @ way, 0.0)))
+    fall = float(surface[lit] - surface[dim])
+    return 1 - float(np.exp(-fall)) if fall > _SURE * scatter else 0.0
+
+
+def _tiles(bins: npt.NDArray[np.float32]) -> Numbers | None:
+    side = [max(length // TILES, _FEWEST_BINS) for length in bins.shape]
+    rows, columns = (length // step for length, step in zip(bins.shape, side, strict=True))
+    if rows < _FEWEST_BINS or columns < _FEWEST_BINS:
+        return None
+    whole = bins[: rows * side[0], : columns * side[1]].astype(np.float64)
+    parts = whole.reshape(rows, side[0], columns, side[1]).transpose(0, 2, 1, 3)
+    return parts.reshape(rows, columns, -1)
+
+
+def _background(tiles: Numbers, seen: Sight) -> tuple[Numbers, Numbers]:
+    """Background of each tile, and the quadratic surface that fits most of them."""
+    low, high = np.quantile(seen.bins, (0.005, 0.995))
+    quantile = _BACKGROUND if high >= -low else 1 - _BACKGROUND
+    level = np.quantile(tiles, quantile, axis=2)
+    y, x = (place.ravel() for place in _places(level.shape))
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    _, surface, _ = _fit(terms, level.ravel())
+    return level, surface.reshape(level.shape)
+
+
+def _places(shape: tuple[int, ...]) -> tuple[Numbers, Numbers]:
+    y, x = np.meshgrid(*(np.linspace(-1, 1, length) for length in shape), indexing="ij")
+    return y, x
+
+
+def _fit(terms: Numbers, values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Robust fit by iterated weights (Tukey's biweight; Holland and Welsch 1977).
+
+    Returns
+    -------
+    tuple
+        Coefficients, the fitted values, and the covariance of the coefficients.
+    """
+    weight = np.ones_like(values)
+    coefficients = np.zeros(terms.shape[1])
+    for _ in range(_ROUNDS):
+        root = np.sqrt(weight)[:, None]
+        coefficients = np.linalg.lstsq(terms * root, values * root[:, 0], rcond=None)[0]
+        rest = values - terms @ coefficients
+        spread = 1.4826 * float(np.median(np.abs(rest)))
+        if spread <= 0:
+            break
+        weight = np.clip(1 - (rest / (_TUKEY * spread)) ** 2, 0, None) ** 2
+    rest = values - terms @ coefficients
+    free = max(float(weight.sum()) - terms.shape[1], 1.0)
+    variance = float((weight * rest**2).sum()) / free
+    covariance = variance * np.linalg.pinv((terms * weight[:, None]).T @ terms)
+    return coefficients, terms @ coefficients, covariance
+
+
+CHECK = Check(
+    name="illumination",
+    version=1,
+    meaning="How uneven the light is over the field: the rise of the background as a share of "
+    "the contrast, or the loss of brightness of the cells, whichever is larger.",
+    warn=0.4,
+    fail=0.8,
+    judge=judge_illumination,
+)

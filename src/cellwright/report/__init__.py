@@ -1,0 +1,1 @@
+"""The report: one file a section, found by entry point."""

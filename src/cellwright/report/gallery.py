@@ -1,0 +1,129 @@
+"""Pictures with the outlines of what was counted, to be judged by eye."""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import dataclass
+
+from cellwright.report.groups import all_pictures
+from cellwright.report.section import Content, Preview, ReportData, Section
+from cellwright.report.template import fill
+from cellwright.report.wording import counted, rounded, visible
+
+__all__ = ["SECTION"]
+
+_BAR_HEIGHT = 0.012  # of the width of the preview
+_MARGIN = 0.03
+_TYPE = 0.042
+
+
+@dataclass(frozen=True)
+class Card:
+    """One picture as the template shows it."""
+
+    name: str
+    role: str
+    caption: str
+    facts: str
+    window: str
+    picture: str
+    outlines: str
+    width: int
+    height: int
+    bar: Bar | None
+    alternative: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The scale bar, in preview pixels."""
+
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+    type_size: float
+    box_x: float
+    box_y: float
+    box_width: float
+    box_height: float
+
+
+def render(data: ReportData) -> Content | None:
+    """Cards in the order given; None where there are no previews."""
+    if not data.previews:
+        return None
+    pictures = all_pictures(data).drop_duplicates("image").set_index("image")
+    cells = pictures["n_cells"].to_dict()
+    condition = pictures["condition"].to_dict()
+    cards = [
+        _card(preview, cells.get(preview.image), str(condition.get(preview.image, "")))
+        for preview in data.previews
+    ]
+    return Content(
+        fill(
+            "gallery.html.j2",
+            cards=cards,
+            total=int(pictures["status"].isin(["done", "warned"]).sum()),
+            without_scale=sum(preview.scale_bar_um is None for preview in data.previews),
+        )
+    )
+
+
+def _card(preview: Preview, n_cells: object, condition: str) -> Card:
+    known = isinstance(n_cells, float) and math.isfinite(n_cells)
+    cells = counted(float(str(n_cells)), "cell") if known else ""
+    frame = f"frame {preview.frame}" if preview.frame else ""
+    name = visible(preview.image)
+    return Card(
+        name=name,
+        role=visible(preview.role),
+        caption=visible(preview.caption),
+        facts=" · ".join(filter(None, (visible(condition, 40), cells, frame))),
+        window=visible(preview.window),
+        picture=_address(preview.picture),
+        outlines=_address(preview.outlines),
+        width=preview.width,
+        height=preview.height,
+        bar=_bar(preview),
+        alternative=f"{name}, {visible(preview.role)}" + (f", {cells} outlined" if cells else ""),
+    )
+
+
+def _address(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _bar(preview: Preview) -> Bar | None:
+    """At the lower right, on a dark ground, so that it can be read on any picture."""
+    if not preview.scale_bar_px > 0:
+        return None
+    if preview.scale_bar_um is None:
+        label = f"{rounded(preview.scale_bar_px / preview.scale)} px"
+    else:
+        label = f"{rounded(preview.scale_bar_um)} µm"
+    width = float(preview.width)
+    # Type scales with the card, so it is measured in widths; very flat pictures need less.
+    unit = min(width, 2.5 * preview.height)
+    margin, type_size, thick = _MARGIN * unit, _TYPE * unit, _BAR_HEIGHT * unit
+    length = preview.scale_bar_px
+    box_width = max(length, 0.66 * type_size * len(label)) + 1.3 * margin
+    box_height = type_size * 1.25 + thick + margin * 0.8
+    box_x, box_y = width - margin - box_width, preview.height - margin - box_height
+    return Bar(
+        label=label,
+        x=round(box_x + (box_width - length) / 2, 2),
+        y=round(box_y + box_height - margin * 0.45 - thick, 2),
+        width=round(length, 2),
+        height=round(thick, 2),
+        type_size=round(type_size, 2),
+        box_x=round(box_x, 2),
+        box_y=round(box_y, 2),
+        box_width=round(box_width, 2),
+        box_height=round(box_height, 2),
+    )
+
+
+SECTION = Section("gallery", "Gallery", 30, render)

@@ -1,0 +1,201 @@
+"""The methods paragraph: what was done, in sentences that can go into a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cellwright.report.groups import MEASURED, records
+from cellwright.report.references import bibtex, references_of
+from cellwright.report.wording import counted, joined, quantity, visible
+
+__all__ = ["methods_paragraph", "methods_sentences", "settings"]
+
+_PROJECTIONS = {
+    "max": "maximum intensity",
+    "mean": "mean intensity",
+    "focus": "best-focused plane",
+}
+_MARKDOWN = str.maketrans({mark: "\\" + mark for mark in "\\`*_[]<>#|"})
+
+
+def methods_paragraph(run: Mapping[str, Any]) -> str:
+    """Write the methods as Markdown: paragraphs, settings, references and BibTeX.
+
+    Parameters
+    ----------
+    run
+        The content of ``run.json``; what it lacks is left out.
+
+    Examples
+    --------
+    >>> text = methods_paragraph({"cellwright": "0.1.0", "method": {"name": "threshold"}})
+    >>> text.splitlines()[0], "`threshold`" in text
+    ('# Methods', True)
+    """
+    parts = ["# Methods", *methods_sentences(run, markdown=True)]
+    listed = settings(run)
+    if listed:
+        parts += ["## Settings", "Every setting that changes a number, defaults included."]
+        rows = ["| setting | value |", "| --- | --- |"]
+        rows += [f"| {_escaped(name)} | {_escaped(value)} |" for name, value in listed]
+        parts.append("\n".join(rows))
+    versions = [(visible(k), visible(v)) for k, v in (run.get("versions") or {}).items()]
+    if versions:
+        rows = ["| package | version |", "| --- | --- |"]
+        rows += [f"| {_escaped(name)} | {_escaped(value)} |" for name, value in versions]
+        parts += ["## Versions", "\n".join(rows)]
+    papers = references_of(run)
+    parts += ["## References", "\n".join(f"- {paper.full}" for paper in papers)]
+    parts += ["## BibTeX", "```bibtex\n" + "\n\n".join(map(bibtex, papers)) + "\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def methods_sentences(run: Mapping[str, Any], *, markdown: bool = False) -> list[str]:
+    """The paragraphs: pictures, cells, measurements and n.
+
+    Parameters
+    ----------
+    run
+        The content of ``run.json``.
+    markdown
+        Escape what names hold of Markdown, and set settings in code; else plain text.
+    """
+    say = _escaped if markdown else visible
+    paragraphs = [_pictures(run, say), _cells(run, markdown), _measured(run, say), _n(run)]
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def settings(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every setting of the run and of its method, by name, values as text."""
+    method = run.get("method") or {}
+    name = str(method.get("name", "method"))
+    listed = [(str(k), _value(v)) for k, v in (run.get("options") or {}).items()]
+    listed += [(f"{name}: {k}", _value(v)) for k, v in (method.get("options") or {}).items()]
+    return [(visible(key), value) for key, value in listed]
+
+
+def _escaped(text: object) -> str:
+    return visible(text).translate(_MARKDOWN)
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, (list, tuple)):
+        return visible(", ".join(map(str, value))) or "none"
+    if isinstance(value, Mapping):
+        return visible(", ".join(f"{k} = {_value(v)}" for k, v in value.items())) or "none"
+    return visible(value)
+
+
+def _pictures(run: Mapping[str, Any], say: Any) -> str:
+    version = visible(run.get("cellwright", ""))
+    python = visible((run.get("versions") or {}).get("python", ""))
+    program = "cellwright" + (f" {version}" if version else "")
+    parts = [f"Pictures were analysed with {program}" + (f" (Python {python})." if python else ".")]
+    used = [r for r in records(run, "inputs") if r.get("status") in MEASURED]
+    channels = list(dict.fromkeys(str(r["channel"]) for r in used if r.get("channel")))
+    named = [name for name in channels if not name.isdigit()]
+    if named:
+        noun = "channel" if len(named) == 1 else "channels"
+        parts.append(f"Cells were found in the {noun} {joined([say(c) for c in named], most=4)}.")
+    projections = dict.fromkeys(str(r.get("project", "")) for r in used)
+    if any("Z" in str(r.get("axes", "")) for r in used):
+        ways = joined([_PROJECTIONS[kind] for kind in projections if kind in _PROJECTIONS])
+        parts += [f"Z stacks were reduced to one plane by {ways}."] if ways else []
+    spacings = [(r.get("spacing") or {}).get("x") for r in used]
+    known = sorted({float(value) for value in spacings if value})
+    if known and all(spacings):
+        many = f"between {quantity(known[0], 4)} and {quantity(known[-1], 4)}"
+        size = quantity(known[0], 4) if len(known) == 1 else many
+        parts.append(f"The pixel size was {size} µm.")
+    elif known:
+        lacking = sum(not value for value in spacings)
+        parts.append(
+            f"The pixel size was known for {len(used) - lacking:,} of {len(used):,} pictures."
+        )
+    elif used:
+        parts.append("The pixel size was not known; sizes are given in pixels.")
+    return " ".join(parts)
+
+
+def _cells(run: Mapping[str, Any], markdown: bool) -> str:
+    method = run.get("method") or {}
+    if not method.get("name"):
+        return ""
+    quote = "`" if markdown else "'"
+    name = visible(method["name"]).replace("`", "'")
+    version = method.get("version")
+    options = {str(k): _value(v) for k, v in (method.get("options") or {}).items()}
+    sentence = f"Cells were found with the method {quote}{name}{quote}"
+    sentence += f" (version {version})" if version is not None else ""
+    if options:
+        say = _escaped if markdown else visible
+        listed = ", ".join(f"{say(k)} = {say(v)}" for k, v in options.items())
+        sentence += f", with {listed}"
+    papers = references_of({"method": method})[:-1]  # without the one on how n is shown
+    cited = "; ".join(paper.short for paper in papers)
+    sentence += f" ({cited})." if cited else "."
+    device = str(run.get("device", ""))
+    return sentence + (f" It ran on the {visible(device).upper()}." if device else "")
+
+
+def _measured(run: Mapping[str, Any], say: Any) -> str:
+    removed: dict[str, int] = {}
+    for entry in records(run, "filters"):
+        rule = str(entry.get("rule", ""))
+        removed[rule] = removed.get(rule, 0) + int(entry.get("removed", 0) or 0)
+    parts = []
+    if removed:
+        rules = joined([f"{say(rule)} ({n:,} removed)" for rule, n in removed.items()])
+        parts.append(f"Objects were then left out by these rules: {rules}.")
+    elif run.get("method"):
+        parts.append("No object was left out by a filter.")
+    quality = (run.get("options") or {}).get("quality")
+    if quality:
+        parts.append(f"Thresholds of the quality checks were set by hand: {say(_value(quality))}.")
+    edits = [r for r in records(run, "corrections") if int(r.get("edited", 0) or 0)]
+    if edits:
+        cells = sum(int(r["edited"]) for r in edits)
+        verb = "was" if cells == 1 else "were"
+        where = f"in {counted(len(edits), 'picture')}"
+        parts.append(f"{counted(cells, 'cell')} {where} {verb} corrected by hand.")
+    used = [
+        name
+        for name in ("NumPy", "SciPy", "scikit-image", "pandas")
+        if name.casefold() in (run.get("versions") or {})
+    ]
+    if used:
+        versions = run["versions"]
+        cited = [f"{name} {visible(versions[name.casefold()])}" for name in used]
+        papers = [paper.short for paper in references_of({"versions": versions})[:-1]]
+        parts.append(f"Computations used {joined(cited)} ({'; '.join(papers)}).")
+    return " ".join(parts)
+
+
+def _n(run: Mapping[str, Any]) -> str:
+    summary = run.get("summary") or {}
+    if "cells" not in summary:
+        return ""
+    failed = int(summary.get("failed", 0))
+    excluded = {str(r.get("image", "")) for r in records(run, "excluded")}
+    measured = sum(
+        r.get("status") in MEASURED and str(r.get("image", "")) not in excluded
+        for r in records(run, "inputs")
+    )
+    sentence = (
+        f"{counted(int(summary['cells']), 'cell')} were measured in {counted(measured, 'picture')}"
+    )
+    sentence += f"; {counted(failed, 'picture')} could not be used." if failed else "."
+    if excluded:
+        verb = "was" if len(excluded) == 1 else "were"
+        sentence += f" {counted(len(excluded), 'picture')} {verb} excluded beforehand."
+    return (
+        sentence + " Cells of one picture are not independent of each other: n is the number of"
+        " independent replicates (Lord et al. 2020)."
+    )

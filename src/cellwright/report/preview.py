@@ -1,0 +1,245 @@
+"""A picture with its outlines, small enough for the report.
+
+Runs in the worker that holds the plane. Equal input gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cellwright.core.errors import UsageError
+from cellwright.core.image import Array, Spacing
+from cellwright.report.section import Preview
+
+__all__ = ["display_window", "make_preview", "scale_bar"]
+
+SATURATED_PERCENT = 0.35
+"""Share of pixels shown as black or white, half on each side: what ImageJ's "Enhance
+Contrast" takes by default."""
+MAX_SIZE = 720
+"""Longest side of a preview in pixels: sharp at the width of the report's larger view."""
+ENLARGED_BELOW = 480
+"""Smaller pictures are enlarged by a whole number, so that outlines cover less of a cell."""
+LARGEST_ENLARGEMENT = 4
+_SAMPLED_PIXELS = 1_000_000  # enough for percentiles to within 0.01 %
+_BAR_SHARE = 0.22  # of the width, the longest that a scale bar may be
+_LINE = (255, 194, 10, 255)
+"""Amber, told apart from grey, purple and pink by every kind of colour vision."""
+_CASING = (0, 0, 0, 130)
+"""Dark, half transparent, around the line: what makes it stand out on white ground."""
+_COMPRESSION = 9
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def make_preview(
+    plane: Array,
+    labels: npt.NDArray[np.uint32],
+    *,
+    image: str,
+    frame: int,
+    role: str,
+    caption: str,
+    spacing: Spacing,
+    max_size: int = MAX_SIZE,
+) -> Preview:
+    """Make the preview of one plane.
+
+    Parameters
+    ----------
+    plane
+        (Y, X) of any number type, or (Y, X, 3) in colour. Pixels that are not finite are
+        shown as the darkest.
+    labels
+        (Y, X), 0 is background.
+    image, frame, role, caption
+        As in `Preview`.
+    spacing
+        Of the plane; gives the scale bar.
+    max_size
+        Longest side of the preview in pixels. Larger planes are made smaller by averaging,
+        their labels by nearest neighbour.
+
+    Raises
+    ------
+    UsageError
+        If plane and labels do not fit, or the plane has no pixel.
+
+    Examples
+    --------
+    >>> plane = np.arange(24.0).reshape(4, 6)
+    >>> preview = make_preview(plane, np.uint32(plane > 12), image="a.tif", frame=0,
+    ...     role="median", caption="", spacing=Spacing(y=0.5, x=0.5))
+    >>> preview.width, preview.height, preview.scale
+    (24, 16, 4.0)
+    """
+    colour = plane.ndim == 3 and plane.shape[2] == 3
+    if not (plane.ndim == 2 or colour) or plane.shape[:2] != labels.shape or not labels.size:
+        raise UsageError(
+            f"a preview needs a plane and labels of one size, not {plane.shape} and {labels.shape}",
+            where=image,
+        )
+    shown, window = _shown(plane)
+    height, width = _preview_size(labels.shape, max_size)
+    scale = width / labels.shape[1]
+    small = _resize(shown, height, width)
+    lines = _outlines(_nearest(labels, height, width))
+    bar_um, bar_px = scale_bar(labels.shape[1], spacing.x)
+    return Preview(
+        image=image,
+        frame=frame,
+        role=role,
+        caption=caption,
+        picture=_png(small),
+        outlines=_png(lines),
+        width=width,
+        height=height,
+        scale_bar_um=bar_um,
+        scale_bar_px=bar_px * scale,
+        scale=scale,
+        window=window,
+    )
+
+
+def scale_bar(width: int, spacing: float | None) -> tuple[float | None, float]:
+    """Length of a scale bar: the longest of 1, 2, 5 × 10ⁿ within about a fifth of the width.
+
+    Parameters
+    ----------
+    width
+        Of the picture, in pixels.
+    spacing
+        Micrometres per pixel, or None.
+
+    Returns
+    -------
+    tuple
+        The length in µm (None without a spacing: then the bar has a round number of
+        pixels), and in pixels of the picture.
+
+    Examples
+    --------
+    >>> scale_bar(1000, 0.5), scale_bar(1000, None)
+    ((100.0, 200.0), (None, 200.0))
+    """
+    room = width * _BAR_SHARE * (spacing or 1.0)
+    power = 10.0 ** math.floor(math.log10(room))
+    # The small excess lets 2 fit into 2 when the division before has rounded down.
+    length = max(step * power for step in (1, 2, 5) if step * power <= room * (1 + 1e-9))
+    return (length, length / spacing) if spacing else (None, length)
+
+
+def display_window(plane: Array) -> tuple[float, float]:
+    """Grey values shown as black and as white: the percentiles 0.175 and 99.825.
+
+    Large planes are sampled on a regular grid. Not finite pixels do not count; a plane
+    without any finite one gives (0, 0).
+    """
+    step = max(1, math.isqrt(max(1, plane.size // _SAMPLED_PIXELS)))
+    sample = plane[::step, ::step].astype(np.float64).ravel()
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return 0.0, 0.0
+    half = SATURATED_PERCENT / 2
+    low, high = np.percentile(sample, [half, 100 - half])
+    if low == high:  # a few bright specks on a flat ground are all that there is to see
+        low, high = sample.min(), sample.max()
+    return float(low), float(high)
+
+
+def _shown(plane: Array) -> tuple[Pixels, str]:
+    """The plane as bytes, linear in the grey value, and a sentence on how."""
+    if plane.ndim == 3 and plane.dtype == np.uint8:
+        return plane, "colours as in the file"
+    values = plane.astype(np.float64)
+    if plane.ndim == 3 and plane.dtype == np.uint16:
+        low, high = 0.0, float(np.iinfo(np.uint16).max)
+    elif plane.ndim == 3:
+        low, high = 0.0, float(np.max(values, where=np.isfinite(values), initial=1.0))
+    else:
+        low, high = display_window(plane)
+    reach = high - low
+    scaled = (values - low) * (255.0 / reach) if reach > 0 else np.zeros_like(values)
+    scaled = np.where(np.isfinite(scaled), scaled, 0.0)
+    window = f"black at {low:.4g}, white at {high:.4g}"
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8), window
+
+
+def _preview_size(shape: tuple[int, ...], max_size: int) -> tuple[int, int]:
+    longest = max(shape)
+    if longest > max_size:
+        return (
+            max(1, round(shape[0] * max_size / longest)),
+            max(1, round(shape[1] * max_size / longest)),
+        )
+    times = min(LARGEST_ENLARGEMENT, max(1, math.ceil(ENLARGED_BELOW / longest)))
+    times = max(1, min(times, max_size // longest))
+    return shape[0] * times, shape[1] * times
+
+
+def _resize(pixels: Pixels, height: int, width: int) -> Pixels:
+    """Averages when it gets smaller, whole pixels when it gets larger."""
+    from PIL import Image as Picture
+
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    if height > pixels.shape[0]:
+        return _nearest(pixels, height, width)
+    resized = Picture.fromarray(np.ascontiguousarray(pixels)).resize(
+        (width, height), Picture.Resampling.BOX
+    )
+    return np.asarray(resized, np.uint8)
+
+
+def _nearest(values: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
+    rows = (2 * np.arange(height) + 1) * values.shape[0] // (2 * height)
+    columns = (2 * np.arange(width) + 1) * values.shape[1] // (2 * width)
+    return np.asarray(values[rows[:, None], columns])
+
+
+def _outlines(labels: npt.NDArray[np.uint32]) -> Pixels:
+    """(Y, X, 4): a line along the border of every label, and a casing around it."""
+    padded = np.pad(labels, 1, mode="edge")
+    middle = padded[1:-1, 1:-1]
+    around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    rim = np.zeros(labels.shape, bool)
+    for other in around:
+        rim |= middle != other
+    # One pixel on either side of the true border: two wide, between touching cells as well.
+    line = rim
+    reached = np.pad(line, 1)
+    near = reached[:-2, 1:-1] | reached[2:, 1:-1] | reached[1:-1, :-2] | reached[1:-1, 2:]
+    casing = near & ~line & (labels == 0)
+    drawn = np.zeros((*labels.shape, 4), np.uint8)
+    drawn[casing] = _CASING
+    drawn[line] = _LINE
+    return drawn
+
+
+def _png(pixels: Pixels) -> bytes:
+    from PIL import Image as Picture
+
+    buffer = io.BytesIO()
+    picture = Picture.fromarray(np.ascontiguousarray(pixels))
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        picture = _with_palette(pixels)
+    picture.save(buffer, format="PNG", compress_level=_COMPRESSION, optimize=False)
+    return buffer.getvalue()
+
+
+def _with_palette(drawn: Pixels) -> Any:
+    """Three colours need two bits a pixel, not thirty-two."""
+    from PIL import Image as Picture
+
+    index = np.zeros(drawn.shape[:2], np.uint8)
+    index[drawn[..., 3] == _CASING[3]] = 1
+    index[drawn[..., 3] == _LINE[3]] = 2
+    picture = Picture.fromarray(index, mode="P")
+    picture.putpalette([0, 0, 0, *_CASING[:3], *_LINE[:3]])
+    picture.info["transparency"] = bytes([0, _CASING[3], _LINE[3]])
+    return picture

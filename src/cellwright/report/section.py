@@ -1,0 +1,131 @@
+"""The door for report sections: what a section is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+
+from cellwright.core.columns import Column
+
+__all__ = ["Content", "Figure", "Preview", "Render", "ReportData", "Section"]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture with its outlines, small enough for the report.
+
+    Attributes
+    ----------
+    image, frame
+        Which.
+    role
+        Why it is shown: ``worst``, ``median``, ``best``, or text such as
+        ``typical of control``.
+    caption
+        What a person should see in it.
+    picture
+        PNG file, grey or colour, of the plane as it was segmented.
+    outlines
+        PNG file of the same size, transparent but for the outlines.
+    width, height
+        Of both, in pixels.
+    scale_bar_um, scale_bar_px
+        Length of the bar in micrometres (None without a pixel size) and in preview pixels.
+    scale
+        Preview pixels per pixel of the picture.
+    window
+        How grey values became brightness, in words: ``black at 12, white at 847``.
+    """
+
+    image: str
+    frame: int
+    role: str
+    caption: str
+    picture: bytes
+    outlines: bytes
+    width: int
+    height: int
+    scale_bar_um: float | None
+    scale_bar_px: float
+    scale: float = 1.0
+    window: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ReportData:
+    """All that the sections see; nothing else may get into a report.
+
+    Attributes
+    ----------
+    run
+        The content of ``run.json``.
+    images
+        The table ``images.csv``, text unescaped, one row an input.
+    cells
+        A sample of the table of cells: every row where there are few, else an even,
+        reproducible sample, which `n_cells` tells.
+    n_cells
+        How many rows the whole table has.
+    columns
+        Declarations of the columns of `cells`.
+    previews
+        In the order in which they are to be shown.
+    """
+
+    run: Mapping[str, Any]
+    images: pd.DataFrame
+    cells: pd.DataFrame
+    n_cells: int
+    columns: tuple[Column, ...]
+    previews: tuple[Preview, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A kept figure: ``figures/NAME.svg`` and the numbers that it shows, ``NAME.csv``."""
+
+    name: str
+    svg: str
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a section gives: HTML (already escaped) and the figures in it."""
+
+    html: str
+    figures: tuple[Figure, ...] = ()
+
+
+class Render(Protocol):
+    """Make the section, or None where it has nothing to say."""
+
+    def __call__(self, data: ReportData) -> Content | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report.
+
+    Found by the entry point group ``cellwright.sections``. See the how-to "Add a report
+    section".
+
+    Attributes
+    ----------
+    name
+        Anchor in the page, unique.
+    title
+        Heading.
+    order
+        Sections stand in ascending order.
+    render
+        Makes it.
+    """
+
+    name: str
+    title: str
+    order: int
+    render: Render

@@ -1,0 +1,1 @@
+"""Methods that find objects: threshold and watershed; found by entry point."""

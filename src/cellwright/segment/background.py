@@ -1,0 +1,50 @@
+"""Slow changes of the ground, subtracted: haze, uneven light, stray fluorescence."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from cellwright.core.image import Array
+from cellwright.segment.histogram import otsu
+from cellwright.segment.object_size import distance_inside, typical_diameter
+
+__all__ = ["without_background"]
+
+WINDOW = 3.0
+"""Side of the opening's window in diameters of an object: a pair of touching objects does not
+fill it."""
+
+
+def without_background(heights: Array, smooth: Array, diameter: float | None) -> Array:
+    """Subtract the ground on which the objects stand.
+
+    The ground is a morphological opening with a square much wider than the objects, smoothed;
+    taken from a coarse grid, because it changes slowly.
+
+    Parameters
+    ----------
+    heights, smooth
+        (Y, X) float, objects high; the second smoothed.
+    diameter
+        Of a typical object in pixels, or None to find it.
+
+    Returns
+    -------
+    Array
+        (Y, X) float32.
+    """
+    if diameter is None:
+        diameter = typical_diameter(distance_inside(smooth > otsu(smooth)[0]))
+    # Eight steps across an object are fine enough for a ground that is wider than three.
+    step = max(1, round(diameter / 8))
+    coarse = smooth[step // 2 :: step, step // 2 :: step]
+    size = 2 * round(WINDOW * diameter / step / 2) + 1
+    ground = ndimage.grey_opening(coarse, size=size, mode="nearest")
+    ground = ndimage.gaussian_filter(ground, size / 4, mode="nearest")
+    rows = (np.arange(heights.shape[0]) - step // 2) / step
+    columns = (np.arange(heights.shape[1]) - step // 2) / step
+    grid = np.meshgrid(rows, columns, indexing="ij")
+    fine = ndimage.map_coordinates(ground, grid, order=1, mode="nearest")
+    result: Array = heights - fine.astype(np.float32)
+    return result

@@ -1,0 +1,220 @@
+"""What is object and what is background: polarity, noise, threshold, holes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import ndimage
+
+from cellwright.core.image import Array
+from cellwright.segment.histogram import otsu, threshold_of
+
+__all__ = [
+    "Foreground",
+    "Polarity",
+    "background_and_noise",
+    "fill_holes",
+    "foreground_of",
+    "half_height",
+    "local_foreground",
+    "polarity_of",
+]
+
+Polarity = Literal["bright", "dark"]
+
+NOISE_FACTOR = 6.0
+"""Nothing below this many standard deviations of the noise is an object: in a normal
+distribution one pixel in 1e9 gets there, so that a picture of noise has no objects."""
+
+MEDIAN_TO_DEVIATION = 1.4826
+"""From the median of absolute values to the standard deviation of a normal distribution."""
+
+_LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+_LAPLACIAN_GAIN = 6.0
+"""Factor by which this filter raises the deviation of independent noise: its norm."""
+
+
+@dataclass(frozen=True, eq=False)
+class Foreground:
+    """A mask and the numbers that it came from.
+
+    Attributes
+    ----------
+    mask
+        (Y, X) bool.
+    base
+        Height of the background.
+    threshold
+        Heights above it are foreground; of a local threshold the median.
+    rule
+        What set it: the name of the algorithm, or ``noise`` where that fell into the noise.
+    """
+
+    mask: Array
+    base: float
+    threshold: float
+    rule: str
+
+
+def polarity_of(plane: Array) -> Polarity:
+    """Whether objects are brighter or darker than their ground.
+
+    The ground is the class (of Otsu's two) that has the larger share of the picture and of
+    its frame, both counted alike: objects are the minority, and if they are not, then still
+    the ground reaches the frame more often than they do.
+
+    Parameters
+    ----------
+    plane
+        (Y, X), not constant.
+
+    Examples
+    --------
+    >>> plane = np.zeros((5, 5))
+    >>> plane[2, 2:4] = 1
+    >>> polarity_of(plane), polarity_of(1 - plane)
+    ('bright', 'dark')
+    """
+    upper = plane > otsu(plane)[0]
+    frame = np.concatenate([upper[0], upper[-1], upper[1:-1, 0], upper[1:-1, -1]])
+    return "bright" if upper.mean() + frame.mean() <= 1 else "dark"
+
+
+def background_and_noise(heights: Array, smooth: Array, smoothing: float) -> tuple[float, float]:
+    """Height of the background, and the deviation that noise has left after smoothing.
+
+    Parameters
+    ----------
+    heights
+        (Y, X), before smoothing.
+    smooth
+        The same, smoothed by a Gaussian.
+    smoothing
+        Its standard deviation in pixels.
+
+    Returns
+    -------
+    base : float
+        Median of the lower of Otsu's two classes.
+    noise : float
+        By a Laplacian that is blind to slopes; the median keeps the edges of objects out.
+
+    References
+    ----------
+    J. Immerkaer, "Fast noise variance estimation", Computer Vision and Image Understanding 64
+    (1996) 300-302; here with the median instead of the mean.
+    """
+    base = float(np.median(smooth[smooth <= otsu(smooth)[0]]))
+    response = np.abs(ndimage.convolve(heights, _LAPLACIAN, mode="nearest"))
+    noise = float(np.median(response)) * MEDIAN_TO_DEVIATION / _LAPLACIAN_GAIN
+    # A Gaussian of deviation s leaves 1 / (2 s sqrt(pi)) of independent noise.
+    left = 1.0 if smoothing == 0 else min(1.0, 1 / (2 * np.sqrt(np.pi) * smoothing))
+    return base, noise * left
+
+
+def foreground_of(smooth: Array, base: float, noise: float, algorithm: str) -> Foreground:
+    """Cut a plane at one height.
+
+    The threshold is looked for on the square root of the height above the background: photon
+    noise grows with the square root of the light, so on this scale dim objects beside bright
+    ones stand out of the background as they do to the eye.
+
+    Parameters
+    ----------
+    smooth
+        (Y, X), objects high.
+    base, noise
+        Of `background_and_noise`.
+    algorithm
+        One of `histogram.ALGORITHMS`.
+
+    References
+    ----------
+    F. J. Anscombe, "The transformation of Poisson, binomial and negative-binomial data",
+    Biometrika 35 (1948) 246-254.
+    """
+    roots = np.sqrt(np.maximum(smooth - np.float32(base), 0))
+    threshold, rule = base + threshold_of(roots, algorithm) ** 2, algorithm
+    floor = base + NOISE_FACTOR * noise
+    if threshold < floor:
+        threshold, rule = floor, "noise"
+    return Foreground(smooth > np.float32(threshold), base, float(threshold), rule)
+
+
+def local_foreground(smooth: Array, base: float, noise: float, window: float) -> Foreground:
+    """Cut a plane where it rises above its surroundings.
+
+    Parameters
+    ----------
+    smooth
+        (Y, X), objects high.
+    base, noise
+        Of `background_and_noise`.
+    window
+        Standard deviation of the Gaussian that weighs the surroundings, in pixels.
+    """
+    around = ndimage.gaussian_filter(smooth, window, mode="nearest")
+    surface = around + np.float32(NOISE_FACTOR * noise)
+    return Foreground(smooth > surface, base, float(np.median(surface)), "local")
+
+
+def fill_holes(mask: Array) -> Array:
+    """Give the background that an object encloses to the object.
+
+    Background counts as connected through sides, objects through corners too.
+
+    Examples
+    --------
+    >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
+    >>> bool(fill_holes(ring)[1, 1])
+    True
+    """
+    ground, _ = ndimage.label(~mask)
+    outside = np.zeros(int(ground.max()) + 1, bool)
+    for edge in (ground[0], ground[-1], ground[:, 0], ground[:, -1]):
+        outside[edge] = True
+    outside[0] = False
+    return ~outside[ground]
+
+
+def half_height(smooth: Array, labels: Array, base: float) -> Array:
+    """Keep of each object what is higher than half of its own height above the background.
+
+    A blurred edge has its true place at half height. One threshold for a whole picture draws
+    bright objects too large and lets them run together.
+
+    Parameters
+    ----------
+    smooth
+        (Y, X), objects high.
+    labels
+        (Y, X) integers, 0 is background.
+    base
+        Height of the background.
+
+    Returns
+    -------
+    Array
+        (Y, X) bool. An object's height is its upper quartile, which a few bright spots
+        within it do not move.
+
+    Examples
+    --------
+    >>> smooth = np.array([[0.0, 1.0, 4.0, 4.0, 4.0, 3.0, 0.0]])
+    >>> half_height(smooth, (smooth > 0).astype(int), 0.0).astype(int)
+    array([[0, 0, 1, 1, 1, 1, 0]])
+    """
+    places = np.flatnonzero(labels)
+    found, values = labels.ravel()[places], smooth.ravel()[places]
+    order = np.lexsort((values, found))
+    counts = np.bincount(found)
+    starts = np.cumsum(counts) - counts
+    quartile = np.minimum(starts + (3 * counts) // 4, max(places.size - 1, 0))
+    threshold = np.zeros(counts.size, smooth.dtype)
+    present = counts > 0
+    threshold[present] = base + (values[order][quartile[present]] - base) / 2
+    kept = np.zeros(labels.shape, bool)
+    kept.ravel()[places] = values > threshold[found]
+    return kept

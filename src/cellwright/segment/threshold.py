@@ -1,0 +1,154 @@
+"""The method ``threshold``: light above background, touching objects parted by watershed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from scipy import ndimage
+
+from cellwright.core.image import Array, Image
+from cellwright.core.labels import Labels, Objects
+from cellwright.core.method import Options
+from cellwright.segment.background import without_background
+from cellwright.segment.foreground import (
+    Foreground,
+    background_and_noise,
+    fill_holes,
+    foreground_of,
+    half_height,
+    local_foreground,
+    polarity_of,
+)
+from cellwright.segment.grey import Grey, grey_of
+from cellwright.segment.numbering import renumber, without_small
+from cellwright.segment.object_size import distance_inside, typical_diameter
+from cellwright.segment.splitting import split
+
+__all__ = ["METHOD", "Threshold", "ThresholdOptions"]
+
+
+class ThresholdOptions(Options):
+    """Options of the method ``threshold``."""
+
+    algorithm: Literal["otsu", "li", "triangle", "yen", "isodata", "minimum", "mean", "local"] = (
+        Field("otsu", description="How the threshold is found; local: above the surroundings.")
+    )
+    level: float | None = Field(
+        None, description="Fixed threshold in the picture's own intensities, instead."
+    )
+    polarity: Literal["auto", "bright", "dark"] = Field(
+        "auto", description="Whether objects are brighter or darker than their ground."
+    )
+    smoothing: float = Field(
+        1.0, ge=0, le=50, description="Deviation of the Gaussian before the threshold, in pixels."
+    )
+    background: Literal["off", "auto"] = Field(
+        "off", description="Subtract slow changes of the ground; auto: wider than the objects."
+    )
+    half_height: bool = Field(
+        True, description="Draw each outline at half of the object's own height."
+    )
+    split: bool = Field(True, description="Part touching objects.")
+    neck: float = Field(
+        0.85, gt=0, le=1,
+        description="Part where a neck is below this share of the width; larger parts more.",
+    )  # fmt: skip
+    diameter: float | None = Field(
+        None, gt=0, description="Of a typical object in pixels; without, found in the picture."
+    )
+    fill_holes: bool = Field(True, description="Give enclosed background to the object.")
+    min_area: float | None = Field(
+        None, ge=0, description="Smallest object in pixels; without, a tenth of the median area."
+    )
+
+
+class Threshold:
+    """Threshold and watershed; see `ThresholdOptions`."""
+
+    name = "threshold"
+    version = 1
+    options: type[Options] = ThresholdOptions
+    memory = 120
+    """Bytes a pixel: a dozen planes of 4 and 8 bytes at the widest place, measured."""
+
+    def segment(self, image: Image, options: ThresholdOptions) -> Objects:
+        """Find the objects of one plane; see `cellwright.core.method.Method`."""
+        grey = grey_of(image)
+        decisions: dict[str, float | str] = {"grey": grey.sample}
+        if grey.is_constant:
+            decisions["no_objects"] = "constant picture"
+            labels = np.zeros(grey.plane.shape, np.uint32)
+        else:
+            labels = _segment(grey, options, decisions)
+        return Objects({"cell": Labels(labels, "YX", spacing=image.spacing)}, decisions=decisions)
+
+
+def _segment(grey: Grey, options: ThresholdOptions, decisions: dict[str, float | str]) -> Array:
+    smooth = _smoothed(grey.plane, options.smoothing)
+    polarity = options.polarity
+    if polarity == "auto":
+        polarity = polarity_of(smooth)
+    bright = polarity == "bright"
+    decisions["polarity"] = polarity
+    heights = grey.plane if bright else 1 - grey.plane
+    smooth = smooth if bright else 1 - smooth
+    if options.background == "auto" and options.level is None:
+        heights = without_background(heights, smooth, options.diameter)
+        smooth = _smoothed(heights, options.smoothing)
+    front = _foreground(smooth, heights, grey, bright, options)
+    mask = fill_holes(front.mask) if options.fill_holes else front.mask
+    if not mask.any():
+        decisions["no_objects"] = "nothing above the threshold"
+        return np.zeros(mask.shape, np.uint32)
+    labels, diameter = _parts(mask, heights, front.base, options)
+    if options.half_height and options.level is None:
+        mask = half_height(smooth, labels, front.base)
+        mask = fill_holes(mask) if options.fill_holes else mask
+        labels, diameter = _parts(mask, heights, front.base, options)
+    labels, least, removed = without_small(labels, options.min_area)
+    decisions |= {
+        "threshold": grey.intensity(front.threshold if bright else 1 - front.threshold),
+        "threshold_rule": front.rule,
+        "diameter_px": round(diameter, 2),
+        "min_area_px": round(least, 2),
+        "removed_small": removed,
+    }
+    return renumber(labels)
+
+
+def _smoothed(plane: Array, smoothing: float) -> Array:
+    if smoothing == 0:
+        return plane
+    smooth: Array = ndimage.gaussian_filter(plane, smoothing, mode="nearest")
+    return smooth
+
+
+def _foreground(
+    smooth: Array, heights: Array, grey: Grey, bright: bool, options: ThresholdOptions
+) -> Foreground:
+    base, noise = background_and_noise(heights, smooth, options.smoothing)
+    if options.level is not None:
+        level = grey.value(options.level)
+        level = level if bright else 1 - level
+        return Foreground(smooth > np.float32(level), base, level, "level")
+    if options.algorithm != "local":
+        return foreground_of(smooth, base, noise, options.algorithm)
+    diameter = options.diameter
+    if diameter is None:
+        first = foreground_of(smooth, base, noise, "otsu").mask
+        diameter = typical_diameter(distance_inside(first)) if first.any() else 1.0
+    return local_foreground(smooth, base, noise, diameter)
+
+
+def _parts(
+    mask: Array, heights: Array, base: float, options: ThresholdOptions
+) -> tuple[Array, float]:
+    if options.split:
+        return split(mask, heights, base, options.neck, options.diameter)
+    labels, _ = ndimage.label(mask, np.ones((3, 3), bool))
+    return labels, options.diameter or typical_diameter(distance_inside(mask))
+
+
+METHOD = Threshold()

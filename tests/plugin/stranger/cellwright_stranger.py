@@ -1,0 +1,80 @@
+"""A package that cellwright has never heard of: one part behind each door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+from scipy import ndimage
+
+from cellwright.core.columns import Column
+from cellwright.core.image import Array, Image, Source
+from cellwright.core.labels import Labels, Objects
+from cellwright.core.method import Options
+from cellwright.io.reader import Reader
+from cellwright.measure.feature import Feature
+from cellwright.measure.regions import Regions
+from cellwright.quality.check import Check, Verdict
+from cellwright.report.section import Content, ReportData, Section
+
+MAGIC = b"STRANGER"
+
+
+class AboveOptions(Options):
+    """Options of the method."""
+
+    level: float = Field(10.0, description="Pixels above it belong to cells.")
+
+
+class Above:
+    """Pixels above a level."""
+
+    name = "above"
+    version = 1
+    options: type[Options] = AboveOptions
+    memory = 16
+
+    def segment(self, image: Image, options: Any) -> Objects:
+        """Label what is above the level."""
+        labels, _ = ndimage.label(image.pixels() > options.level)
+        return Objects({"blob": Labels(labels, image.axes)}, decisions={"level": options.level})
+
+
+def open_stranger(path: Path) -> list[Image]:
+    """Read the format: magic, one byte each for height and width, pixels."""
+    data = path.read_bytes()
+    height, width = data[8], data[9]
+    pixels = np.frombuffer(data[10 : 10 + height * width], dtype=np.uint8)
+    return [Image(pixels.reshape(height, width), "YX", source=Source(path=str(path)))]
+
+
+def count_pixels(regions: Regions) -> Mapping[str, Array]:
+    """Count the pixels, and double them."""
+    return {"stranger_double_area": 2.0 * np.asarray(regions.area)}
+
+
+def judge(
+    plane: Array, bits: int | None, warn: float, fail: float
+) -> tuple[float, Verdict, str]:
+    """Warn of everything."""
+    return float(plane.max()), "warn", "a stranger looked at it"
+
+
+def render(data: ReportData) -> Content | None:
+    """Say hello."""
+    return Content(f"<p>A stranger counted {data.n_cells} cells.</p>")
+
+
+METHOD = Above()
+READER = Reader("stranger", (".strange",), lambda head, path: head.startswith(MAGIC), open_stranger)
+FEATURE = Feature(
+    "stranger",
+    1,
+    (Column("stranger_double_area", "px²", "Twice the area", function="cellwright_stranger"),),
+    count_pixels,
+)
+CHECK = Check("stranger", 1, "Warns of everything", 1.0, 2.0, judge)
+SECTION = Section("stranger", "From a stranger", 55, render)

@@ -1,0 +1,98 @@
+"""Each door is open to another package: proved by one that is installed for the test only."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+STRANGER = Path(__file__).parent / "stranger"
+ENTRY_POINTS = """
+[cellwright.methods]
+above = cellwright_stranger:METHOD
+[cellwright.readers]
+stranger = cellwright_stranger:READER
+[cellwright.features]
+stranger = cellwright_stranger:FEATURE
+[cellwright.checks]
+stranger = cellwright_stranger:CHECK
+[cellwright.sections]
+stranger = cellwright_stranger:SECTION
+"""
+
+
+def install(folder: Path, entry_points: str, name: str = "cellwright_stranger") -> Path:
+    """Put what pip would write for the package into a folder."""
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(entry_points)
+    return folder
+
+
+def run(*arguments: str | Path, path: list[Path]) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*path, STRANGER]))}
+    return subprocess.run(
+        [sys.executable, "-m", "cellwright", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+
+
+def test_every_door_is_open_to_another_package(tmp_path: Path) -> None:
+    site = install(tmp_path / "site", ENTRY_POINTS)
+    pixels = np.zeros((20, 30), np.uint8)
+    pixels[2:6, 3:8] = 200
+    pixels[10:14, 20:25] = 100
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "one.strange").write_bytes(b"STRANGER" + bytes([20, 30]) + pixels.tobytes())
+
+    done = run(
+        "analyze", pictures, "--out", tmp_path / "run", "--method", "above", "--set", "level=50",
+        "--json", path=[site],
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["cells"] == 2
+    cells = pd.read_csv(tmp_path / "run" / "cells.csv")
+    assert cells["stranger_double_area"].tolist() == [40.0, 40.0]
+    assert cells["object"].tolist() == ["blob", "blob"]
+    images = pd.read_csv(tmp_path / "run" / "images.csv")
+    assert images["status"].tolist() == ["warned"]
+    assert "a stranger looked at it" in images["reason"].iloc[0]
+    assert "A stranger counted 2 cells." in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_two_claims_to_one_name_are_an_error(tmp_path: Path) -> None:
+    site = install(
+        tmp_path / "site", "[cellwright.methods]\nthreshold = cellwright_stranger:METHOD\n"
+    )
+    (tmp_path / "a.npy").write_bytes(b"")
+
+    done = run("analyze", tmp_path / "a.npy", "--out", tmp_path / "run", path=[site])
+
+    assert done.returncode == 2
+    assert "claim 'threshold'" in done.stderr
+
+
+@pytest.mark.parametrize("target", ["cellwright_missing:METHOD", "cellwright_stranger:NOTHING"])
+def test_a_part_that_cannot_be_loaded_says_so(tmp_path: Path, target: str) -> None:
+    site = install(tmp_path / "site", f"[cellwright.methods]\nbroken = {target}\n")
+    np.save(tmp_path / "a.npy", np.zeros((4, 4), np.uint8))
+
+    done = run(
+        "analyze", tmp_path / "a.npy", "--out", tmp_path / "run", "--method", "broken", path=[site]
+    )
+
+    assert done.returncode == 2
+    assert "cannot be loaded" in done.stderr
+    assert "broken" in done.stderr

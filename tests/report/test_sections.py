@@ -1,0 +1,224 @@
+"""What the sections say, read as a person reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cellwright.report import columns, counts, failures, filters, gallery, sizes, verdict
+from cellwright.report.groups import condition_table, measured_pictures, replicate_means
+from cellwright.report.section import Content, ReportData
+from cellwright.report.sizes import density
+
+
+def words(content: Content | None) -> str:
+    """The text of a section without its markup."""
+    assert content is not None
+    text = re.sub(r"<svg.*?</svg>", "", content.html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", text)))
+
+
+def rows(content: Content | None, name: str) -> list[list[str]]:
+    """The rows of one table, as text."""
+    assert content is not None
+    body = content.html.split(f'id="{name}"')[1].split("<tbody>")[1].split("</tbody>")[0]
+    cells = [re.findall(r"<td.*?>(.*?)</td>", row) for row in body.split("</tr>")[:-1]]
+    return [[unescape(re.sub(r"<[^>]+>", "", cell)) for cell in row] for row in cells]
+
+
+def changed(data: ReportData, **values: Any) -> ReportData:
+    return replace(data, images=data.images.assign(**values))
+
+
+def with_run(data: ReportData, **values: Any) -> ReportData:
+    return replace(data, run={**data.run, **values})
+
+
+def test_headline_counts_measured_pictures_only(data: ReportData) -> None:
+    assert verdict.headline(data) == "100 cells in 4 pictures"
+    one = replace(data, images=data.images.iloc[:1].assign(n_cells=1))
+    assert verdict.headline(one) == "1 cell in 1 picture"
+
+
+def test_verdict_names_failures_warnings_and_n(data: ReportData) -> None:
+    text = words(verdict.SECTION.render(data))
+    assert "4 of 5 inputs were measured." in text
+    assert "1 picture could not be used and does not count here." in text
+    assert "1 picture has a warning: look at them first." in text
+    assert "n = 2 replicates a condition" in text
+
+
+def test_excluded_pictures_do_not_count(data: ReportData) -> None:
+    excluded = with_run(data, excluded=[{"image": "b2.tif", "reason": "wrong dish"}])
+    assert verdict.headline(excluded) == "60 cells in 3 pictures"
+    assert "wrong dish" in words(failures.SECTION.render(excluded))
+    content = counts.SECTION.render(excluded)
+    assert content is not None
+    assert content.figures[0].table["image"].tolist() == ["a1.tif", "a2.tif", "b1.tif"]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"condition": ""}, "No conditions stated"),
+        ({"replicate": ""}, "No replicates stated: conditions cannot be compared"),
+        ({"replicate": ["1", "2", "1", "1", ""]}, "Fewer than two replicates of drug"),
+        ({"replicate": [1.0, 2.0, 1.0, 2.0, np.nan]}, "n = 2 replicates a condition"),
+        ({"quality": "pass"}, "All pictures passed every check"),
+        ({"quality": "fail"}, "4 pictures unfit to measure"),
+        ({"quality": ""}, "Not checked"),
+        ({"pixel_size_um": np.nan}, "No pixel size is known: all sizes are in pixels"),
+        ({"pixel_size_um": [0.5, 0.5, np.nan, 0.5, np.nan]}, "pixel size of 1 picture is not"),
+    ],
+)
+def test_verdict_says(data: ReportData, values: dict[str, Any], said: str) -> None:
+    assert said in words(verdict.SECTION.render(changed(data, **values)))
+
+
+def test_failures_come_with_reasons(data: ReportData) -> None:
+    content = failures.SECTION.render(data)
+    assert rows(content, "failed") == [["broken.tif", "the file is empty"]]
+    assert rows(content, "skipped") == [["Thumbs.db", "not a picture"]]
+    assert "3 cells in 1 picture were edited by hand" in words(content)
+
+
+def test_nothing_wrong_has_no_section(data: ReportData) -> None:
+    clean = changed(replace(data, images=data.images.iloc[[0, 2, 3]]), warnings="", status="done")
+    assert failures.SECTION.render(with_run(clean, skipped=[], corrections=[])) is None
+
+
+def test_warnings_are_grouped_by_what_they_are_about() -> None:
+    pictures = pd.DataFrame(
+        {
+            "image": ["a", "b", "c"],
+            "warnings": ["focus: 0.03 is low; empty", "focus: 0.02 is low", ""],
+        }
+    )
+    found = failures.grouped_warnings(pictures)
+    assert [(reason.text, reason.images) for reason in found] == [
+        ("focus", ("a – 0.03 is low", "b – 0.02 is low")),
+        ("empty", ("a",)),
+    ]
+
+
+def test_counts_are_means_of_replicate_means(data: ReportData) -> None:
+    # control: replicate 1 has pictures of 10 and 14 cells, replicate 2 one of 20.
+    images = data.images.assign(
+        n_cells=[10, 14, 20, 40, np.nan],
+        condition=["control", "control", "control", "drug", "control"],
+        replicate=["1", "1", "2", "1", ""],
+    )
+    content = counts.SECTION.render(replace(data, images=images))
+    assert rows(content, "counts-table") == [
+        ["control", "2", "3", "44", "16.0", "5.66", "10 to 20"],
+        ["drug", "1", "1", "40", "40.0", "–", "40 to 40"],
+    ]
+    assert "over the means of the replicates" in words(content)
+
+
+def test_without_replicates_the_spread_carries_no_comparison(data: ReportData) -> None:
+    content = counts.SECTION.render(changed(data, replicate=""))
+    assert "their spread carries no comparison" in words(content)
+    assert rows(content, "counts-table")[0][1] == "–"
+
+
+def test_conditions_keep_the_order_of_the_samples(data: ReportData) -> None:
+    images = data.images.iloc[[2, 0, 1, 3]]
+    content = counts.SECTION.render(replace(data, images=images))
+    assert [row[0] for row in rows(content, "counts-table")] == ["drug", "control"]
+
+
+def test_sizes_are_in_micrometres_where_known(data: ReportData) -> None:
+    content = sizes.SECTION.render(data)
+    assert rows(content, "sizes-table")[0] == [
+        "control", "2", "2", "30", "5.25", "4.5 to 6", "5 to 5.5",
+    ]  # fmt: skip
+    assert "Equivalent diameter in µm" in words(content)
+    assert "Cells of one picture are not independent" in words(content)
+    in_pixels = replace(data, cells=data.cells.drop(columns="equivalent_diameter_um"))
+    assert "Equivalent diameter in px" in words(sizes.SECTION.render(in_pixels))
+
+
+def test_cells_without_micrometres_are_said_to_be_left_out(data: ReportData) -> None:
+    cells = data.cells.copy()
+    cells.loc[cells["image"] == "b2.tif", "equivalent_diameter_um"] = np.nan
+    content = sizes.SECTION.render(replace(data, cells=cells))
+    assert "40 cells without a size in µm are left out." in words(content)
+
+
+def test_no_sizes_have_no_section(data: ReportData) -> None:
+    assert sizes.SECTION.render(replace(data, cells=data.cells[["image"]])) is None
+    assert sizes.SECTION.render(replace(data, cells=data.cells.iloc[:0])) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(0.01, 1e5), min_size=5, max_size=60, unique=True),
+    st.floats(-1e3, 1e3),
+)
+def test_density_is_one_and_moves_with_its_values(values: list[float], shift: float) -> None:
+    x, y = density(np.array(values))
+    moved, same = density(np.array(values) + shift)
+    step = x[1] - x[0]
+    assert np.all(y >= 0)
+    assert np.sum(y) * step == pytest.approx(1.0)
+    assert np.sum(x * y) * step == pytest.approx(np.mean(values), abs=1.5 * step)
+    assert np.sum(moved * same) * step - shift == pytest.approx(
+        np.mean(values), abs=1.5 * (moved[1] - moved[0]) + 1e-6
+    )
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [2.0] * 50])
+def test_too_little_for_a_curve(values: list[float]) -> None:
+    assert len(density(np.array(values))[0]) == 0
+
+
+def test_filters_by_rule_and_condition(data: ReportData) -> None:
+    content = filters.SECTION.render(data)
+    assert rows(content, "filters-table") == [
+        ["border", "4", "6", "10"],
+        ["kept", "30", "70", "100"],
+    ]
+    assert filters.SECTION.render(with_run(data, filters=[])) is None
+
+
+def test_gallery_says_scale_and_window(data: ReportData) -> None:
+    content = gallery.SECTION.render(data)
+    text = words(content)
+    assert "black at 10, white at 200" in text
+    assert "brightness cannot be compared" in text
+    assert content is not None
+    assert "Scale bar: 10 µm" in content.html
+    assert content.html.count("data:image/png;base64,") == 2
+
+
+def test_legend_lists_every_column(data: ReportData) -> None:
+    listed = rows(columns.SECTION.render(data), "columns-table")
+    assert [row[0] for row in listed] == [column.name for column in data.columns]
+    assert listed[-2][:2] == ["equivalent_diameter_px", "px"]
+
+
+def test_replicates_of_two_conditions_are_different(data: ReportData) -> None:
+    means = replicate_means(measured_pictures(data), "n_cells")
+    assert means["mean"].tolist() == [10.0, 20.0, 30.0, 40.0]
+    summary = condition_table(measured_pictures(data), "n_cells").set_index("condition")
+    assert summary.loc["control", "mean"] == 15.0
+    assert summary.loc["drug", "sd"] == pytest.approx(np.sqrt(50.0))
+
+
+@pytest.mark.parametrize(
+    "render", [counts.SECTION.render, sizes.SECTION.render], ids=["counts", "sizes"]
+)
+def test_no_probability_is_given(
+    render: Callable[[ReportData], Content | None], data: ReportData
+) -> None:
+    assert re.search(r"\bp [=<]|p-value|signific", words(render(data))) is None
