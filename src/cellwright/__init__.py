@@ -15,6 +15,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cellwright.core.version import VERSION
+
 if TYPE_CHECKING:
     from cellwright.api import (
         Image,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
         segment_image,
     )
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Image",

@@ -189,6 +189,9 @@ def test_without_scripts_the_table_is_there(browser: Browser, page: Path) -> Non
         assert isinstance(height, (int, float))
         assert height > 1000
         assert browser.value("document.querySelectorAll('.tabulator').length") == 0
+        row = browser.value("document.querySelectorAll('#pictures-table tbody tr')[9].offsetHeight")
+        assert isinstance(row, (int, float))
+        assert row < 80
     finally:
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
 

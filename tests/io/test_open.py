@@ -67,7 +67,8 @@ def test_tiff_of_one_bit_is_zero_and_one(tmp_path: Path) -> None:
     mask = RAMP % 3 == 0
     tifffile.imwrite(tmp_path / "x.tif", mask)
     image = read(tmp_path / "x.tif")
-    assert (image.dtype, image.bits) == (np.uint8, 1)
+    assert image.dtype == np.uint8
+    assert image.bits == 1
     np.testing.assert_array_equal(image.pixels(), mask.astype(np.uint8))
 
 
@@ -258,7 +259,7 @@ def test_one_frame_reads_only_its_own_plane(tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
     tifffile.imwrite(path, pages, photometric="minisblack", metadata=None)
     with tifffile.TiffFile(path) as file:
-        offset = file.pages[2].dataoffsets[0]  # type: ignore[union-attr]
+        offset = file.pages[2].dataoffsets[0]
     image = read(path)
     with path.open("r+b") as raw:
         raw.seek(offset)

@@ -11,7 +11,7 @@ from cellwright.report.references import bibtex, references_of
 def test_paragraph_says_what_was_done(run: dict[str, Any]) -> None:
     text = methods_paragraph(run)
     assert "Pictures were analysed with cellwright 0.1.0 (Python 3.11.7)." in text
-    assert "The pixel size was 0.5000 µm." in text
+    assert "The pixel size was 0.5 µm." in text
     assert "the method `threshold` (version 1), with algorithm = otsu (Otsu 1979)." in text
     assert "these rules: border (10 removed)." in text
     assert "3 cells in 1 picture were corrected by hand." in text
@@ -24,6 +24,8 @@ def test_paragraph_says_what_was_done(run: dict[str, Any]) -> None:
 def test_only_papers_that_apply_are_cited(run: dict[str, Any]) -> None:
     keys = [paper.key for paper in references_of(run)]
     assert keys == ["otsu1979", "harris2020", "vanderwalt2014", "lord2020"]
+    run["method"]["options"]["level"] = 12.5
+    assert "otsu1979" not in [paper.key for paper in references_of(run)]
     run["method"] = {"name": "watershed", "options": {"threshold": "triangle"}}
     keys = [paper.key for paper in references_of(run)]
     assert keys[:2] == ["zack1977", "vincent1991"]

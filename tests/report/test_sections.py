@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cellwright.report import columns, counts, failures, filters, gallery, sizes, verdict
+from cellwright.report import columns, counts, failures, filters, gallery, pictures, sizes, verdict
 from cellwright.report.groups import condition_table, measured_pictures, replicate_means
 from cellwright.report.section import Content, ReportData
 from cellwright.report.sizes import density
@@ -199,6 +199,23 @@ def test_gallery_says_scale_and_window(data: ReportData) -> None:
     assert content is not None
     assert "Scale bar: 10 µm" in content.html
     assert content.html.count("data:image/png;base64,") == 2
+
+
+def test_bar_in_pixels_only_where_the_scale_is_known(data: ReportData) -> None:
+    preview = replace(data.previews[0], scale_bar_um=None, scale_bar_px=80.0)
+    known = gallery.SECTION.render(replace(data, previews=(replace(preview, scale=4.0),)))
+    assert known is not None
+    assert "Scale bar: 20 px" in known.html
+    unknown = gallery.SECTION.render(replace(data, previews=(replace(preview, scale=0.0),)))
+    assert unknown is not None
+    assert "Scale bar" not in unknown.html
+
+
+def test_reason_of_a_warned_picture_is_not_said_twice(data: ReportData) -> None:
+    content = pictures.SECTION.render(changed(data, reason=data.images["warnings"]))
+    assert content is not None
+    assert "Reason" not in content.html
+    assert content.html.count("0.03 is below 0.05") == 3  # shown, sorted by, and on the status
 
 
 def test_legend_lists_every_column(data: ReportData) -> None:

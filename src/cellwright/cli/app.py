@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-import cellwright
 from cellwright.cli.verb import Verb, command_of
 from cellwright.core.errors import CancelledError, CellwrightError, UsageError
 from cellwright.core.registry import load_all
+from cellwright.core.version import VERSION
 
 __all__ = ["make_app", "run_app"]
 
@@ -20,7 +20,7 @@ USAGE, NOTHING, INTERRUPTED = 2, 3, 130
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"cellwright {cellwright.__version__}")
+        typer.echo(f"cellwright {VERSION}")
         raise typer.Exit
 
 

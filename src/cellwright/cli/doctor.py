@@ -24,8 +24,8 @@ def _facts() -> dict[str, Any]:
     from importlib.metadata import PackageNotFoundError, requires, version
     from importlib.util import find_spec
 
-    import cellwright
     from cellwright.core.registry import entries
+    from cellwright.core.version import VERSION
     from cellwright.engine.memory import available_memory
 
     packages = {}
@@ -38,7 +38,7 @@ def _facts() -> dict[str, Any]:
         except PackageNotFoundError:
             packages[name] = "missing"
     return {
-        "cellwright": cellwright.__version__,
+        "cellwright": VERSION,
         "python": sys.version.split()[0],
         "system": platform.platform(),
         "cores": os.cpu_count(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from cellwright.cli.verb import Asked, Output, Verb
-from cellwright.simulate.options import SimulateOptions
+from cellwright.simulate.experiment import SimulateOptions
 
 __all__ = ["VERB"]
 

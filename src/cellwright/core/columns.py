@@ -99,6 +99,8 @@ def physical(columns: Iterable[Column]) -> tuple[Column, ...]:
             column,
             name=physical_name(column),
             unit=_PHYSICAL[column.power][1],
+            # A limit in pixels says nothing in micrometres, but for its sign.
+            bounds=(None if column.bounds[0] is None or column.bounds[0] < 0 else 0.0, None),
         )
         for column in columns
         if column.power

@@ -14,10 +14,9 @@ __all__ = ["entries", "find", "load_all"]
 
 @cache
 def entries(group: str) -> dict[str, EntryPoint]:
-    """All entry points of a group such as ``cellwright.methods``, by name, in stable order.
+    """All entry points of a group such as ``cellwright.methods``: ours first, then by name.
 
-    Ours come first, as they stand in ``pyproject.toml``; others follow by name. Two claims
-    to one name are an error, because which of them won would depend on the machine.
+    Two claims to one name are an error, because which of them won would depend on the machine.
 
     Raises
     ------
@@ -38,7 +37,7 @@ def entries(group: str) -> dict[str, EntryPoint]:
 
 def _order(entry: EntryPoint) -> tuple[bool, str]:
     ours = entry.value.startswith("cellwright.")
-    return (not ours, "" if ours else entry.name)
+    return (not ours, entry.name)
 
 
 def find(group: str, name: str) -> Any:

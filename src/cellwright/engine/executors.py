@@ -62,7 +62,7 @@ def local_pool(workers: int) -> MakeExecutor:
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else None
         context = multiprocessing.get_context(method or "spawn")
         if method:
-            context.set_forkserver_preload(["cellwright.pipeline.plane_set"])
+            context.set_forkserver_preload(["cellwright.pipeline.preload"])
         with _one_thread_each():
             pool = _Pool(workers, mp_context=context, initializer=_start_worker)
             pool.submit(os.getpid).result()  # starts the server while the environment is set

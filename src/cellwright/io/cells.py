@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 import pandas as pd
@@ -131,7 +131,8 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path, engine="fastparquet")
+            with path.open("rb") as stream:
+                return _parquet(stream).to_pandas()
         table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(_TEXT, str))
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise UnreadableError(f"this table cannot be read: {error}", where=str(path)) from error
@@ -162,16 +163,21 @@ def sample_cells(path: Path, most: int) -> tuple[pd.DataFrame, int]:
     tuple
         Every n-th row (every row where there are few), and how many rows there are.
     """
+    with path.open("rb") as stream:
+        file = _parquet(stream)
+        total = int(file.count())
+        stride = max(1, -(-total // most))
+        parts = []
+        seen = 0
+        for group in file.iter_row_groups():
+            parts.append(group.iloc[-seen % stride :: stride])
+            seen += len(group)
+        filled = [part for part in parts if len(part)]
+        rows = pd.concat(filled, ignore_index=True) if filled else file.to_pandas()
+    return rows, total
+
+
+def _parquet(stream: BinaryIO) -> Any:
     from fastparquet import ParquetFile
 
-    file = ParquetFile(str(path))
-    total = int(file.count())
-    stride = max(1, -(-total // most))
-    parts = []
-    seen = 0
-    for group in file.iter_row_groups():
-        parts.append(group.iloc[-seen % stride :: stride])
-        seen += len(group)
-    filled = [part for part in parts if len(part)]
-    rows = pd.concat(filled, ignore_index=True) if filled else file.to_pandas()
-    return rows, total
+    return ParquetFile(stream)

@@ -119,7 +119,9 @@ def find_inputs(inputs: Sequence[str | Path], *, exclude: Path | None = None) ->
 
 
 def _identity(file: str, root: str) -> str:
-    return Path(os.path.relpath(file, root)).as_posix()
+    inside = root.rstrip(os.sep) + os.sep
+    near = file[len(inside) :] if file.startswith(inside) else os.path.relpath(file, root)
+    return near.replace(os.sep, "/")
 
 
 def _add(walk: _Walk, given: str) -> str:
@@ -171,7 +173,7 @@ def _add_missing(walk: _Walk, given: str, error: OSError) -> str:
 
 
 def _absolute(path: Path) -> str:
-    return os.path.normpath(path.absolute())
+    return os.path.abspath(path)  # noqa: PTH100 (also takes out "..", and follows no link)
 
 
 def _pattern(parts: Sequence[str]) -> re.Pattern[str]:

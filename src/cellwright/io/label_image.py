@@ -64,7 +64,7 @@ def encode_labels(
         "software": False,
         "byteorder": "<",
     }
-    metadata: dict[str, Any] = {"axes": axes}
+    metadata: dict[str, Any] = {}
     known = spacing.x is not None and spacing.y is not None
     if largest <= _LARGEST_16_BIT:
         if spacing.x is not None and spacing.y is not None:
@@ -74,12 +74,15 @@ def encode_labels(
             metadata["spacing"] = spacing.z
         if interval is not None:
             metadata["finterval"] = interval
-        tifffile.imwrite(file, data.astype(np.uint16), imagej=True, metadata=metadata, **options)
+        # Given all six axes of ImageJ, no writer can take a width of 1 or 3 for samples.
+        size = dict(zip(axes, data.shape, strict=True))
+        whole = data.astype(np.uint16).reshape([size.get(axis, 1) for axis in "TZCYXS"])
+        tifffile.imwrite(file, whole, imagej=True, metadata=metadata, **options)
     else:
         if spacing.x is not None and spacing.y is not None:
             options["resolution"] = (_UM_PER_CM / spacing.x, _UM_PER_CM / spacing.y)
             options["resolutionunit"] = _CENTIMETRE
-        tifffile.imwrite(file, data.astype(np.uint32), metadata=metadata, **options)
+        tifffile.imwrite(file, data.astype(np.uint32), metadata={"axes": axes}, **options)
     return file.getvalue()
 
 

@@ -83,12 +83,9 @@ def _safe(name: str) -> str:
     name = _REFUSED.sub(lambda match: _percent(match[0]), name)
     if name.strip(".") == "" or _RESERVED.match(name):
         name = _percent(name[0]) + name[1:]
-    raw = name.encode("utf-8", "surrogateescape")
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:  # a name that is not UTF-8: its bytes are kept, in writing
-        name = "".join(_percent(c) if "\udc80" <= c <= "\udcff" else c for c in name)
-        raw = name.encode("utf-8")
+    # A name that is not UTF-8 comes with surrogates: its bytes are kept, in writing.
+    name = "".join(_percent(c) if "\ud800" <= c <= "\udfff" else c for c in name)
+    raw = name.encode("utf-8")
     if len(raw) <= _LONGEST:
         return name
     digest = hashlib.sha256(raw).hexdigest()[:_DIGEST]
@@ -97,7 +94,9 @@ def _safe(name: str) -> str:
 
 
 def _percent(text: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape"))
+    escaped = all("\udc80" <= c <= "\udcff" for c in text)
+    raw = text.encode("utf-8", "surrogateescape" if escaped else "surrogatepass")
+    return "".join(f"%{byte:02X}" for byte in raw)
 
 
 def _key(path: str) -> str:

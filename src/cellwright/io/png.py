@@ -34,6 +34,7 @@ _DEPTHS = {
 }
 # Deflate codes at most 258 bytes in 2 bits, so 1032 to 1 (RFC 1951; zlib's technical notes).
 _DEFLATE_RATIO = 1032
+_SUMMED = {b"IHDR", b"PLTE", b"IDAT"}  # chunks whose checksum must be right
 _UM_PER_METRE = 1e6
 _LONGEST_EXTRA = 2**20  # bytes of a side chunk that are read: more is never an orientation
 
@@ -135,9 +136,9 @@ def _checked_bytes(path: Path) -> bytes:
     while place + 12 <= len(raw):
         size, kind = struct.unpack_from(">I4s", raw, place)
         end = place + 8 + size
-        if kind in {b"IHDR", b"PLTE", b"IDAT"}:
-            if zlib.crc32(view[place + 4 : end]) != int.from_bytes(raw[end : end + 4], "big"):
-                raise _broken(path, "the PNG is damaged: a checksum is wrong")
+        stated = int.from_bytes(raw[end : end + 4], "big")
+        if kind in _SUMMED and zlib.crc32(view[place + 4 : end]) != stated:
+            raise _broken(path, "the PNG is damaged: a checksum is wrong")
         place = end + 4
     return raw
 

@@ -345,7 +345,8 @@ def _rendering(
         return Rendering(palette=palette, orientation=orientation), False, tuple(notes)
     if count == 1:
         invert = None
-        if kind == _WHITE_IS_ZERO and unsigned and not layout.index_is_value:
+        # A single bit is a mask, and programs agree on its ones, not on their colour.
+        if kind == _WHITE_IS_ZERO and unsigned and structure.bits > 1 and not layout.index_is_value:
             invert = 2**structure.bits - 1
             notes.append("stored with white as zero: turned round, so that more is brighter")
         return Rendering(invert=invert, orientation=orientation), False, tuple(notes)

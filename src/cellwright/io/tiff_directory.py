@@ -307,6 +307,8 @@ def _page(
         raise _unsupported(path, f"{samples} samples a pixel, {depth} planes a page")
     bits = set(numbers(BITS)[:samples] or (1,))
     formats = set(numbers(SAMPLE_FORMAT)[:samples] or (1,))
+    if number(PLANAR, 1) not in {1, 2}:
+        raise _broken(path, "the TIFF is damaged: its samples are in no known order")
     if len(bits) > 1 or len(formats) > 1:
         raise _unsupported(path, "samples of different kinds in one pixel")
     compression = number(COMPRESSION, 1)
@@ -328,10 +330,10 @@ def _page(
         compression=compression,
         predictor=number(PREDICTOR, 1),
         planar=number(PLANAR, 1) if samples > 1 else 1,
-        fill_order=number(FILL_ORDER, 1),
+        fill_order=2 if number(FILL_ORDER, 1) == 2 else 1,
         tile=tile,
         rows=min(rows, length) if rows > 0 else length,
-        extra=numbers(EXTRA_SAMPLES)[:samples],
+        extra=tuple(kind for kind in numbers(EXTRA_SAMPLES)[:samples] if kind <= 2),
         orientation=number(ORIENTATION, 1),
     )
     offsets = np.array(numbers(TILE_OFFSETS) or numbers(STRIP_OFFSETS), dtype=np.float64)

@@ -34,6 +34,7 @@ __all__ = ["Rendering", "TiffPlanes", "stored_dtype"]
 
 _JPEG = {7, 34892, 33007}
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}  # SampleFormat: 4 is "not said"
+_LAST_COLOUR = 6  # PhotometricInterpretation: YCbCr; those above change no decoding
 _FLOATS = {16, 24, 32, 64}
 
 
@@ -126,15 +127,15 @@ class TiffPlanes:
         leading = self.pages.ndim
         numbers = np.arange(self.pages.size).reshape(self.pages.shape)[index[:leading]]
         inner = index[leading:]
-        window = self._window(inner)
+        size = self.shape[leading:]
+        whole = self.rendering.orientation != 1  # a turned page is read as a whole
+        reach = [(0, n) if whole else _reach(key, n) for key, n in zip(inner, size, strict=True)]
         part = tuple(
-            key if isinstance(key, int) or w is None else _within(key, w, size)
-            for key, w, size in zip(inner, (*window, None), self.shape[leading:], strict=False)
+            _within(key, start, n) for key, (start, _), n in zip(inner, reach, size, strict=True)
         )
-        part = tuple(
-            key - w[0] if isinstance(key, int) and w is not None else key
-            for key, w in zip(part, (*window, None), strict=False)
-        )
+        window = (reach[0], reach[1])
+        if len(part) == 3:  # samples are never cut out before they are rendered
+            part = (*part[:2], inner[2])
         wanted = np.asarray(numbers).ravel()
         try:
             with self.path.open("rb") as file:
@@ -154,13 +155,6 @@ class TiffPlanes:
 
     def _broken(self, what: str) -> UnreadableError:
         return UnreadableError(what, where=str(self.path), remedy="copy or export the file again")
-
-    def _window(self, inner: tuple[int | slice, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
-        """First and last (not included) row and column that are needed."""
-        rows, columns = self.shape[self.pages.ndim : self.pages.ndim + 2]
-        if self.rendering.orientation != 1:
-            return (0, rows), (0, columns)
-        return _reach(inner[0], rows), _reach(inner[1], columns)
 
     def _plane(
         self, file: BinaryIO, number: int, window: tuple[tuple[int, int], tuple[int, int]]
@@ -207,14 +201,15 @@ def _reach(key: int | slice, size: int) -> tuple[int, int]:
     return place, place + 1
 
 
-def _within(key: slice, window: tuple[int, int], size: int) -> slice:
-    start, stop, step = key.indices(size)
-    chosen = range(start, stop, step)
+def _within(key: int | slice, start: int, size: int) -> int | slice:
+    """Move an index of the whole axis to a window of it that begins at `start`."""
+    if not isinstance(key, slice):
+        return (key + size if key < 0 else key) - start
+    chosen = range(*key.indices(size))
     if not chosen:
         return slice(0, 0)
-    first, last = chosen[0] - window[0], chosen[-1] - window[0]
-    end: int | None = last + (1 if step > 0 else -1)
-    return slice(first, None if end is not None and end < 0 else end, step)
+    end = chosen[-1] - start + (1 if chosen.step > 0 else -1)
+    return slice(chosen[0] - start, None if end < 0 else end, chosen.step)
 
 
 def _decode(
@@ -319,7 +314,7 @@ def _clean_tiff(order: str, structure: Structure, is_jfif: bool) -> bytes:
         (257, "I", (structure.length,)),
         (258, "H", (structure.bits,) * samples),
         (259, "H", (structure.compression,)),
-        (262, "H", (structure.photometric,)),
+        (262, "H", (structure.photometric if structure.photometric <= _LAST_COLOUR else 1,)),
         (266, "H", (structure.fill_order,)),
         (277, "H", (samples,)),
         (284, "H", (structure.planar,)),

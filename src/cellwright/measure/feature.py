@@ -43,9 +43,12 @@ class Feature:
         Declared columns, those in pixels only: twins in micrometres follow from ``power``.
     measure
         Computes them.
+    order
+        Families stand in ascending order in the table of cells.
     """
 
     name: str
     version: int
     columns: tuple[Column, ...]
     measure: MeasureRegions
+    order: int = 100

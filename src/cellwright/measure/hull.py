@@ -257,4 +257,4 @@ _COLUMNS = (
     ),
 )
 
-FEATURE = Feature("hull", 1, _COLUMNS, measure_hull)
+FEATURE = Feature("hull", 1, _COLUMNS, measure_hull, order=20)

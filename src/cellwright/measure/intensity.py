@@ -175,4 +175,4 @@ _COLUMNS = (
     _column("integrated_corrected", "Sum of the intensities less background", _CORRECTED),
 )
 
-FEATURE = Feature("intensity", 1, _COLUMNS, measure_intensity)
+FEATURE = Feature("intensity", 1, _COLUMNS, measure_intensity, order=40)

@@ -83,4 +83,4 @@ _COLUMNS = (
     ),
 )
 
-FEATURE = Feature("position", 1, _COLUMNS, measure_position)
+FEATURE = Feature("position", 1, _COLUMNS, measure_position, order=30)

@@ -207,4 +207,4 @@ _COLUMNS = (
     ),
 )
 
-FEATURE = Feature("shape", 1, _COLUMNS, measure_shape)
+FEATURE = Feature("shape", 1, _COLUMNS, measure_shape, order=10)

@@ -119,7 +119,7 @@ def declared(
 
 
 def loaded_features() -> dict[str, Feature]:
-    """Load every family that is installed, ours first, by name.
+    """Load every family that is installed, in the order of their columns.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def loaded_features() -> dict[str, Feature]:
                 remedy="update or uninstall the package that brings it",
             )
     _check_names(features)
-    return features
+    return dict(sorted(features.items(), key=lambda item: (item[1].order, item[0])))
 
 
 def versions(features: Mapping[str, Feature]) -> dict[str, int]:

@@ -117,6 +117,8 @@ class Drawn:
     height: int
     scale_bar_um: float | None
     scale_bar_px: float
+    scale: float
+    window: str
 
 
 def draw_previews(
@@ -209,5 +211,7 @@ def _draw(task: _Task) -> Step | Failure:
         "height": preview.height,
         "scale_bar_um": preview.scale_bar_um,
         "scale_bar_px": preview.scale_bar_px,
+        "scale": preview.scale,
+        "window": preview.window,
     }
     return Step("preview", task.key, files, facts)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cellwright
+from cellwright.core.version import VERSION
 from cellwright.engine.events import Event
 from cellwright.engine.files import run_errors
 
@@ -34,7 +34,7 @@ class RunLog:
         self._write(
             "Started",
             {
-                "cellwright": cellwright.__version__,
+                "cellwright": VERSION,
                 "python": sys.version.split()[0],
                 "platform": platform.platform(),
                 "cores": os.cpu_count(),

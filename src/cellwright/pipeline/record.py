@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-import cellwright
+from cellwright.core.version import VERSION
 from cellwright.core.errors import UsageError
 from cellwright.io.inputs import Skipped
 from cellwright.pipeline.options import AnalyzeOptions
@@ -44,7 +44,7 @@ def run_record(
     """Gather what was computed, from what, with what."""
     return {
         **RUN_FORMAT,
-        "cellwright": cellwright.__version__,
+        "cellwright": VERSION,
         "verb": verb,
         "versions": {name: version(name) for name in _PACKAGES},
         "device": "cpu",

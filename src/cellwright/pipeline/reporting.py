@@ -96,18 +96,9 @@ def _previews(folder: RunFolder) -> list[Preview]:
         return []
     previews = []
     for entry in json.loads(path.read_text(encoding="utf-8")):
-        files = [step_file(folder.steps, entry["key"], e) for e in ("png", "outlines.png")]
+        key = entry.pop("key")
+        files = [step_file(folder.steps, key, ending) for ending in ("png", "outlines.png")]
         if all(file.is_file() for file in files):
-            facts = {k: entry[k] for k in ("width", "height", "scale_bar_um", "scale_bar_px")}
-            previews.append(
-                Preview(
-                    image=entry["image"],
-                    frame=entry["frame"],
-                    role=entry["role"],
-                    caption=entry["caption"],
-                    picture=files[0].read_bytes(),
-                    outlines=files[1].read_bytes(),
-                    **facts,
-                )
-            )
+            picture, outlines = (file.read_bytes() for file in files)
+            previews.append(Preview(picture=picture, outlines=outlines, **entry))
     return previews

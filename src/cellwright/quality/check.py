@@ -58,26 +58,29 @@ class Finding:
 
 
 class Judge(Protocol):
-    """Judge one plane.
-
-    Parameters
-    ----------
-    plane
-        (Y, X), any number type, as it was read; not finite pixels are possible.
-    bits
-        How many bits the camera used, or None.
-    warn, fail
-        The thresholds.
-
-    Returns
-    -------
-    tuple
-        Value, verdict, reason.
-    """
+    """Judges one plane."""
 
     def __call__(
-        self, plane: Array, bits: int | None, warn: float, fail: float
-    ) -> tuple[float, Verdict, str]: ...
+        self, plane: Array, bits: int | None, warn: float, fail: float, /
+    ) -> tuple[float, Verdict, str]:
+        """Judge one plane.
+
+        Parameters
+        ----------
+        plane
+            (Y, X), any real number type, as it was read; pixels that are not finite are
+            possible.
+        bits
+            How many bits the camera used, or None.
+        warn, fail
+            The thresholds.
+
+        Returns
+        -------
+        tuple
+            Value, verdict, reason.
+        """
+        ...
 
 
 @dataclass(frozen=True)

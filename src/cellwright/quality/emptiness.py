@@ -1,4 +1,4 @@
-"""Is there anything in the picture?"""
+"""Emptiness: whether there is anything in the picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FEW_FINITE = 0.5
 
 
 def judge_emptiness(
-    plane: Array, bits: int | None, warn: float, fail: float
+    plane: Array, _bits: int | None, warn: float, fail: float
 ) -> tuple[float, Verdict, str]:
     """Judge how far the most salient structure stands out of the noise.
 

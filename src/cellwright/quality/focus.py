@@ -1,4 +1,4 @@
-"""Is the picture sharp?"""
+"""Focus: whether the picture is sharp."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MARGIN = 4
 
 
 def judge_focus(
-    plane: Array, bits: int | None, warn: float, fail: float
+    plane: Array, _bits: int | None, warn: float, fail: float
 ) -> tuple[float, Verdict, str]:
     """Judge the blur of the edges (see `edge_blur`).
 

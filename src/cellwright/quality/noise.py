@@ -1,4 +1,4 @@
-"""Is there enough signal above the noise?"""
+"""Noise: whether there is enough signal above it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["CHECK", "judge_noise"]
 
 
 def judge_noise(
-    plane: Array, bits: int | None, warn: float, fail: float
+    plane: Array, _bits: int | None, warn: float, fail: float
 ) -> tuple[float, Verdict, str]:
     """Judge the contrast of the picture in standard deviations of the noise in one pixel.
 

@@ -13,7 +13,16 @@ import numpy.typing as npt
 
 from cellwright.core.image import Array
 
-__all__ = ["Floats", "Sight", "binned", "finite_part", "flattened", "noise_level", "sight", "windows"]
+__all__ = [
+    "Floats",
+    "Sight",
+    "binned",
+    "finite_part",
+    "flattened",
+    "noise_level",
+    "sight",
+    "windows",
+]
 
 Floats = npt.NDArray[np.float32]
 
@@ -25,6 +34,8 @@ NOTHING = 6.0
 of 16 to 1,024 pixels a side it stayed below 4."""
 
 _CONTRAST = (0.005, 0.995)
+_SMALLEST, _LARGEST = 1e-12, 1e12
+"""Pictures of smaller or larger values are scaled to 1: float32 could not hold their squares."""
 _MAD_TO_SIGMA = 1.4826
 _MASK_NORM = 6.0
 _WINDOW, _WINDOWS = 128, 12
@@ -120,11 +131,12 @@ def finite_part(plane: Array) -> tuple[Floats, float]:
         return np.zeros(plane.shape, np.float32), share
     if share < 1.0:
         wide = np.where(good, wide, np.median(wide[good]))
-    # Halved before the difference, which then cannot overflow; scaled to 1, because squares of
-    # very large and very small numbers leave the range of float32.
-    wide = wide / 2 - wide.min() / 2
+    # Halved before the difference, which then cannot overflow.
+    wide = (wide / 2 - wide.min() / 2) * (2 if wide.max() < _LARGEST else 1)
     top = float(wide.max())
-    return (wide / top if top > 0 else wide).astype(np.float32), share
+    if top > 0 and not _SMALLEST < top < _LARGEST:
+        wide = wide / top
+    return wide.astype(np.float32), share
 
 
 def noise_level(values: Floats) -> float:
@@ -175,7 +187,7 @@ def windows(values: Floats, side: int, count: int) -> list[Floats]:
 
 
 def _is_binned(values: Floats) -> bool:
-    return min(values.shape) >= 4 * BIN
+    return bool(min(values.shape) >= 4 * BIN)
 
 
 def binned(values: Floats, side: int = BIN) -> Floats:

@@ -63,7 +63,7 @@ def drawing_style(name: str) -> Iterator[None]:
     Within it, a name with dollar signs is text and no formula, and a character that the
     measuring font lacks is no warning: the page's fonts draw it.
     """
-    from matplotlib import rc_context
+    from matplotlib import rc_context, rcdefaults, rcParams
 
     style: dict[Any, Any] = {
         "svg.hashsalt": f"cellwright-{name}",
@@ -83,7 +83,9 @@ def drawing_style(name: str) -> Iterator[None]:
         "axes.spines.right": False,
         "figure.dpi": 100,
     }
-    with rc_context(style), warnings.catch_warnings():
+    with rc_context(), warnings.catch_warnings():
+        rcdefaults()  # a person's own settings would give other bytes
+        rcParams.update(style)
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
         yield

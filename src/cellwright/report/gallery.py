@@ -15,7 +15,7 @@ __all__ = ["SECTION"]
 
 _BAR_HEIGHT = 0.012  # of the width of the preview
 _MARGIN = 0.03
-_TYPE = 0.042
+_TYPE = 0.037
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,8 @@ def _bar(preview: Preview) -> Bar | None:
     if not preview.scale_bar_px > 0:
         return None
     if preview.scale_bar_um is None:
+        if not preview.scale > 0:
+            return None
         label = f"{rounded(preview.scale_bar_px / preview.scale)} px"
     else:
         label = f"{rounded(preview.scale_bar_um)} µm"

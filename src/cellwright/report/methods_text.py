@@ -7,7 +7,7 @@ from typing import Any
 
 from cellwright.report.groups import MEASURED, records
 from cellwright.report.references import bibtex, references_of
-from cellwright.report.wording import counted, joined, quantity, visible
+from cellwright.report.wording import counted, joined, rounded, visible
 
 __all__ = ["methods_paragraph", "methods_sentences", "settings"]
 
@@ -111,8 +111,8 @@ def _pictures(run: Mapping[str, Any], say: Any) -> str:
     spacings = [(r.get("spacing") or {}).get("x") for r in used]
     known = sorted({float(value) for value in spacings if value})
     if known and all(spacings):
-        many = f"between {quantity(known[0], 4)} and {quantity(known[-1], 4)}"
-        size = quantity(known[0], 4) if len(known) == 1 else many
+        many = f"between {rounded(known[0], 4)} and {rounded(known[-1], 4)}"
+        size = rounded(known[0], 4) if len(known) == 1 else many
         parts.append(f"The pixel size was {size} µm.")
     elif known:
         lacking = sum(not value for value in spacings)

@@ -69,6 +69,12 @@ def render(data: ReportData) -> Content | None:
 def _says_something(pictures: pd.DataFrame, name: str) -> bool:
     if name == "frames":
         return bool((pictures["frames"] > 1).any())
+    if name == "area_median_px":  # beside micrometres only where these are not known
+        return bool((pictures[name].notna() & pictures["area_median_um2"].isna()).any())
+    if name == "reason":
+        return bool(
+            ((pictures["reason"] != "") & (pictures["reason"] != pictures["warnings"])).any()
+        )
     if name == "edited":
         return bool((pictures["edited"] > 0).any())
     column = pictures[name]
@@ -101,7 +107,7 @@ def _columns(pictures: pd.DataFrame) -> list[tuple[str, ShowColumn]]:
                     lambda r: count_cell(r["edited"]))),
         ("warnings", (Heading("Warnings"),
                       lambda r: text_cell(r["warnings"], longest=_LONGEST_WARNING))),
-        ("reason", (Heading("Reason"), lambda r: text_cell(r["reason"], longest=_LONGEST_WARNING))),
+        ("reason", (Heading("Reason"), _reason)),
         ("channel", (Heading("Channel"), lambda r: text_cell(r["channel"], longest=24))),
         ("pixel_size_um", (Heading("Pixel size, µm", "number"),
                            lambda r: number_cell(r["pixel_size_um"], 4))),
@@ -125,6 +131,13 @@ def _verdict(verdict: str) -> TableCell:
     if verdict in {"pass", "warn", "fail"}:
         return badge_cell(verdict, cast("Badge", verdict))
     return text_cell(verdict)
+
+
+def _reason(record: Record) -> TableCell:
+    """Why it failed or was skipped; of a warned picture the warnings stand beside it."""
+    if record["reason"] == record["warnings"]:
+        return TableCell("")
+    return text_cell(record["reason"], longest=_LONGEST_WARNING)
 
 
 def _labels(record: Record) -> TableCell:

@@ -96,6 +96,17 @@ _SAUVOLA = Reference(
     "Adaptive document image binarization", "Pattern Recognition", 2000, "33", "225--236",
     "10.1016/S0031-3203(99)00055-2",
 )  # fmt: skip
+_MINIMUM = Reference(
+    "prewitt1966", "Prewitt and Mendelsohn 1966", "Prewitt, J. M. S. and Mendelsohn, M. L.",
+    "The analysis of cell images", "Annals of the New York Academy of Sciences", 1966, "128",
+    "1035--1053", "10.1111/j.1749-6632.1965.tb11715.x",
+)  # fmt: skip
+_MEAN = Reference(
+    "glasbey1993", "Glasbey 1993", "Glasbey, C. A.",
+    "An analysis of histogram-based thresholding algorithms",
+    "CVGIP: Graphical Models and Image Processing", 1993, "55", "532--537",
+    "10.1006/cgip.1993.1040",
+)  # fmt: skip
 _WATERSHED = Reference(
     "vincent1991", "Vincent and Soille 1991", "Vincent, L. and Soille, P.",
     "Watersheds in digital spaces: an efficient algorithm based on immersion simulations",
@@ -120,6 +131,8 @@ _OF_CHOICES = {
     "li": _LI,
     "yen": _YEN,
     "isodata": _ISODATA,
+    "mean": _MEAN,
+    "minimum": _MINIMUM,
     "sauvola": _SAUVOLA,
 }
 
@@ -139,6 +152,8 @@ def references_of(run: Mapping[str, Any]) -> tuple[Reference, ...]:
     words = [str(method.get("name", "")), *map(str, options.values())]
     # A threshold's algorithm stands among the options under whatever name the method gave it.
     found = [_OF_CHOICES[word.casefold()] for word in words if word.casefold() in _OF_CHOICES]
+    if options.get("level") is not None:  # a fixed level: the algorithm was not asked
+        found = []
     splits = [value for name, value in options.items() if "split" in str(name).casefold()]
     if "watershed" in map(str.casefold, words) or any(_is_on(value) for value in splits):
         found.append(_WATERSHED)

@@ -35,7 +35,8 @@ class Preview:
     scale_bar_um, scale_bar_px
         Length of the bar in micrometres (None without a pixel size) and in preview pixels.
     scale
-        Preview pixels per pixel of the picture.
+        Preview pixels per pixel of the picture; 0 if not known, and then no bar in pixels
+        is shown.
     window
         How grey values became brightness, in words: ``black at 12, white at 847``.
     """
@@ -50,7 +51,7 @@ class Preview:
     height: int
     scale_bar_um: float | None
     scale_bar_px: float
-    scale: float = 1.0
+    scale: float = 0.0
     window: str = ""
 
 

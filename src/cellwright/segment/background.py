@@ -40,7 +40,7 @@ def without_background(heights: Array, smooth: Array, diameter: float | None) ->
     step = max(1, round(diameter / 8))
     coarse = smooth[step // 2 :: step, step // 2 :: step]
     size = 2 * round(WINDOW * diameter / step / 2) + 1
-    ground = ndimage.grey_opening(coarse, size=size, mode="nearest")
+    ground = ndimage.grey_opening(coarse, size=(size, size), mode="nearest")
     ground = ndimage.gaussian_filter(ground, size / 4, mode="nearest")
     rows = (np.arange(heights.shape[0]) - step // 2) / step
     columns = (np.arange(heights.shape[1]) - step // 2) / step

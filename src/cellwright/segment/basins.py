@@ -52,7 +52,7 @@ def basins(landscape: Array, mask: Array, ratio: float) -> Array:
     seeds, count = ndimage.label(peaks, _EIGHT)
     if count == 0:
         return np.zeros(mask.shape, np.int32)
-    flooded: Array = watershed(-landscape, seeds, mask=mask, connectivity=2)
+    flooded: Array = watershed(-landscape, seeds, mask=mask, connectivity=2)  # type: ignore[no-untyped-call]
     if count == 1:
         return flooded.astype(np.int32)
     inside = flooded > 0

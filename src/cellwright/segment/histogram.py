@@ -103,14 +103,14 @@ def threshold_of(values: Array, algorithm: str) -> float:
 
     counts, centres = _histogram(values)
     if algorithm == "li":
-        return float(filters.threshold_li(values))
+        return float(filters.threshold_li(values))  # type: ignore[no-untyped-call]
     if algorithm == "triangle":
-        return float(filters.threshold_triangle(values, nbins=BINS))
+        return float(filters.threshold_triangle(values, nbins=BINS))  # type: ignore[no-untyped-call]
     if algorithm == "yen":
-        return float(filters.threshold_yen(hist=(counts, centres)))
+        return float(filters.threshold_yen(hist=(counts, centres)))  # type: ignore[no-untyped-call]
     if algorithm == "isodata":
-        return float(filters.threshold_isodata(hist=(counts, centres)))
+        return float(filters.threshold_isodata(hist=(counts, centres)))  # type: ignore[no-untyped-call]
     try:
-        return float(filters.threshold_minimum(hist=(counts, centres)))
+        return float(filters.threshold_minimum(hist=(counts, centres)))  # type: ignore[no-untyped-call]
     except RuntimeError:
         return otsu(values)[0]

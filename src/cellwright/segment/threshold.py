@@ -45,7 +45,7 @@ class ThresholdOptions(Options):
         1.0, ge=0, le=50, description="Deviation of the Gaussian before the threshold, in pixels."
     )
     background: Literal["off", "auto"] = Field(
-        "off", description="Subtract slow changes of the ground; auto: wider than the objects."
+        "auto", description="Subtract slow changes of the ground; auto: wider than the objects."
     )
     half_height: bool = Field(
         True, description="Draw each outline at half of the object's own height."

@@ -88,4 +88,5 @@ def photograph(
     if read_noise:
         seen = seen + read_noise * random.standard_normal(seen.shape, dtype=np.float32)
     full = 2**bits - 1
-    return np.clip(np.rint(seen * full), 0, full).astype(np.uint8 if bits == 8 else np.uint16)
+    grey = np.clip(np.rint(seen * full), 0, full)
+    return np.asarray(grey, np.uint8 if bits == 8 else np.uint16)

@@ -242,10 +242,14 @@ def encode_picture(plane: Array, pixel_size_um: float | None = None) -> bytes:
     import tifffile
 
     stream = io.BytesIO()
-    scale = {} if pixel_size_um is None else {"resolution": (1 / pixel_size_um,) * 2}
-    unit = {} if pixel_size_um is None else {"unit": "um"}
+    known = pixel_size_um is not None
     tifffile.imwrite(
-        stream, plane, imagej=True, byteorder="<", metadata={"axes": "YX", **unit}, **scale
+        stream,
+        plane,
+        imagej=True,
+        byteorder="<",
+        resolution=None if pixel_size_um is None else (1 / pixel_size_um, 1 / pixel_size_um),
+        metadata={"axes": "YX", "unit": "um"} if known else {"axes": "YX"},
     )
     return stream.getvalue()
 

@@ -100,7 +100,8 @@ def simulate_monolayer(
     x = x + wave * cloud(shape, _WAVE_SIZE * diameter_px, random)
     centres = _centres(y, x, diameter_px, random)
 
-    distance, nearest = KDTree(centres).query(np.stack([y.ravel(), x.ravel()], axis=1), k=2)
+    found = KDTree(centres).query(np.stack([y.ravel(), x.ravel()], axis=1), k=2)
+    distance, nearest = np.asarray(found[0]), np.asarray(found[1])
     between = np.linalg.norm(centres[nearest[:, 0]] - centres[nearest[:, 1]], axis=1)
     # How far it is to the line half way between the two nearest centres.
     to_border = (distance[:, 1] ** 2 - distance[:, 0] ** 2) / (2 * np.maximum(between, 1e-9))

@@ -77,4 +77,4 @@ def scatter(
             for axis in (0, 1):
                 points[:, axis] += sign * np.bincount(index, way[:, axis], minlength=n)
         points = np.clip(points, low, high)
-    return points
+    return np.asarray(points, np.float64)

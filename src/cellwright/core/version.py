@@ -1,0 +1,7 @@
+"""The version of cellwright."""
+
+from __future__ import annotations
+
+__all__ = ["VERSION"]
+
+VERSION = "0.1.0"

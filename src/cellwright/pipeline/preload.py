@@ -1,0 +1,16 @@
+"""Imported once by the server from which workers are forked: they start with all they need."""
+
+from __future__ import annotations
+
+from cellwright.core.registry import load_all
+from cellwright.pipeline import gallery, plane_set, probe
+
+__all__ = ["loaded"]
+
+loaded = {
+    "modules": (gallery, plane_set, probe),
+    "parts": {
+        group: load_all(f"cellwright.{group}")
+        for group in ("readers", "methods", "features", "filters", "checks")
+    },
+}
