@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from cellwright.cli.verb import Asked
@@ -65,20 +67,29 @@ class _Lines:
         self._verbose = verbose
         self._total = 0
         self._done = 0
+        self._began = time.monotonic()
+
+    def _at_a_tenth(self) -> bool:
+        tenths = [done * 10 // self._total for done in (self._done - 1, self._done)]
+        return self._total >= 10 and tenths[0] < tenths[1]
+
+    def _left(self) -> str:
+        """Time left if all goes on as it did."""
+        each = (time.monotonic() - self._began) / self._done
+        return f"{timedelta(seconds=round(each * (self._total - self._done)))}"
 
     def __call__(self, event: Event) -> None:
         match event:
             case PhaseStarted(phase, total):
-                self._total, self._done = total, 0
+                self._total, self._done, self._began = total, 0, time.monotonic()
                 if total > 1 or self._verbose:
                     _say(f"{_PHASES.get(phase, phase)}: {total}")
             case StepFinished(phase, image, frame, seconds):
                 self._done += 1
                 if self._verbose:
-                    _say(f"  {image!r} frame {frame}: {seconds:.2f} s")
-                elif phase == "cells" and self._total >= 10:
-                    if self._done * 10 // self._total > (self._done - 1) * 10 // self._total:
-                        _say(f"  {self._done} of {self._total}")
+                    _say(f"  {image!r} frame {frame}: {sum(seconds.values()):.2f} s")
+                elif phase == "cells" and self._at_a_tenth():
+                    _say(f"  {self._done} of {self._total}, {self._left()} left")
             case PictureFinished() | Message():
                 said = _words(event, verbose=self._verbose)
                 if said:

@@ -24,8 +24,8 @@ DEMO = SimulateOptions(
 """The experiment of the demo: a drug makes nuclei 10 % larger in area, and a quarter fewer."""
 
 _REAL = ("nuclei.tif", "confocal_nuclei.ome.tif")
-_BLUR = 6.0
-"""Of the picture that is out of focus (px): a quarter of the diameter of a nucleus."""
+_BLUR = 8.0
+"""Of the picture that is out of focus (px): a third of the diameter of a nucleus."""
 _CUT = 0.6
 """Share of the bytes that are left of the file that is cut off."""
 

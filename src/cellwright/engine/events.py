@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -39,12 +39,12 @@ class PhaseFinished:
 
 @dataclass(frozen=True)
 class StepFinished:
-    """One piece of a phase is done; for progress bars."""
+    """One piece of a phase is done, with the seconds that each of its parts took."""
 
     phase: str
     image: str
-    frame: int
-    seconds: float
+    frame: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,8 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             with path.open("rb") as stream:
-                return _parquet(stream).to_pandas()
+                table: pd.DataFrame = _parquet(stream).to_pandas()
+                return table
         table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(_TEXT, str))
     except (OSError, ValueError, pd.errors.ParserError) as error:
         raise UnreadableError(f"this table cannot be read: {error}", where=str(path)) from error

@@ -8,10 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from cellwright.core.errors import CellwrightError, RunError, UsageError
-from cellwright.core.image import Array
 from cellwright.core.units import parse_memory
 from cellwright.engine.events import (
     CancelToken,
@@ -30,11 +27,10 @@ from cellwright.engine.keys import file_digest
 from cellwright.engine.memory import default_memory
 from cellwright.engine.run_folder import RunFolder
 from cellwright.io.inputs import Inputs, Skipped
-from cellwright.io.label_image import decode_labels, encode_labels
 from cellwright.io.samples import Samples
 from cellwright.pipeline.corrections import set_orphans_aside, take_corrections
 from cellwright.pipeline.failure import Failure
-from cellwright.pipeline.gallery import choose_shown, draw_previews, labels_file
+from cellwright.pipeline.gallery import choose_shown, draw_previews
 from cellwright.pipeline.given import find_label_file
 from cellwright.pipeline.log import RunLog
 from cellwright.pipeline.options import AnalyzeOptions, Execution
@@ -42,6 +38,7 @@ from cellwright.pipeline.outcome import Outcome, cell_columns, images_table, qua
 from cellwright.pipeline.plan import Picture, Settings, find_pictures, planned, settle
 from cellwright.pipeline.plane_set import UnitResult
 from cellwright.pipeline.probe import Probe, probe
+from cellwright.pipeline.publish import label_paths_of, publish_labels
 from cellwright.pipeline.record import recipe_text, run_record, run_text, summary_of
 from cellwright.pipeline.run import Run, Summary
 from cellwright.pipeline.tables import csv_bytes, write_cells
@@ -149,8 +146,8 @@ def _planned(
         probes[path] = (
             Failure("reading this file crashed the reader") if isinstance(result, Died) else result
         )
-        seconds = result.seconds if isinstance(result, Probe) else 0.0
-        listener(StepFinished("files", path, 0, seconds))
+        seconds = {"open": result.seconds} if isinstance(result, Probe) else {}
+        listener(StepFinished("files", path, seconds=seconds))
     listener(PhaseFinished("files"))
     return planned(inputs, samples, probes, settings)
 
@@ -259,8 +256,8 @@ class _Analysis:
         pictures, skipped = _planned(inputs, samples, self.settings, self.pool, self.listener)
         outcomes = self._outcomes(pictures, corrections)
         notes = self._notes(pictures, corrections)
-        current = {o.picture.label_path for o in outcomes if o.failure is None}
-        for path in set_orphans_aside(self.folder, self._all_paths(outcomes, current)):
+        current = label_paths_of(outcomes)
+        for path in set_orphans_aside(self.folder, self._all_paths(current)):
             self.listener(Message("info", f"{path} moved to .work/orphans: its input is gone"))
         self._write(outcomes, skipped, notes)
         counts = summary_of(outcomes, skipped)
@@ -338,25 +335,14 @@ class _Analysis:
 
     def _finished(self, outcome: Outcome) -> Outcome:
         if outcome.failure is None and self.start.stages.segment:
-            self._publish_labels(outcome)
+            publish_labels(self.folder, outcome)
         n_cells = 0 if outcome.failure is not None else outcome.n_cells
         self.listener(
             PictureFinished(outcome.picture.image, outcome.status, outcome.reason, n_cells)
         )
         return outcome
 
-    def _publish_labels(self, outcome: Outcome) -> None:
-        picture = outcome.picture
-        files = [labels_file(self.folder.steps, steps) for steps in outcome.frames]
-        if len(files) == 1:
-            data = files[0].read_bytes()
-        else:
-            stack: Array = np.stack([decode_labels(file).pixels() for file in files])
-            axes = "TYX" if stack.ndim == 3 else "TZYX"
-            data = encode_labels(stack, axes, picture.spacing, picture.interval)
-        self.folder.publish(picture.label_path, data)
-
-    def _all_paths(self, outcomes: Sequence[Outcome], current: set[str]) -> set[str]:
+    def _all_paths(self, current: set[str]) -> set[str]:
         """Label paths that stay: with ``--limit``, those of the other pictures stay as well."""
         if self.settings.options.limit is None:
             return current

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,16 +11,16 @@ from cellwright.engine.events import Listener, PhaseFinished, PhaseStarted, Step
 from cellwright.engine.executors import Died, Pool, Work
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import key_of
-from cellwright.engine.run_folder import RunFolder, step_file, write_step_file
+from cellwright.engine.run_folder import RunFolder, write_step_file
 from cellwright.io.label_image import decode_labels
 from cellwright.pipeline.failure import Failure, failure_of
-from cellwright.pipeline.measuring import FILTERED
 from cellwright.pipeline.outcome import Outcome
 from cellwright.pipeline.planes import finite, read_planes
 from cellwright.pipeline.probe import open_scene
+from cellwright.pipeline.publish import labels_file
 from cellwright.report.preview import make_preview
 
-__all__ = ["Drawn", "Shown", "choose_shown", "draw_previews", "labels_file"]
+__all__ = ["Drawn", "Shown", "choose_shown", "draw_previews"]
 
 # More conditions than this would make a page that nobody scrolls through.
 _MOST_CONDITIONS = 12
@@ -81,15 +81,6 @@ def _caption(outcome: Outcome) -> str:
     return outcome.reason
 
 
-def labels_file(steps: Path, done: Mapping[str, Step]) -> Path:
-    """File with the kept labels of a finished plane set."""
-    measure = done["measure"]
-    if FILTERED in measure.files:
-        return step_file(steps, measure.key, FILTERED)
-    labelled = done["given" if "given" in done else "segment"]
-    return step_file(steps, labelled.key, f"{labelled.facts['main']}.tif")
-
-
 @dataclass(frozen=True)
 class _Task:
     image: str
@@ -139,7 +130,7 @@ def draw_previews(
     missing = [Work(task) for image, task in tasks.items() if image not in steps]
     computed: list[Step] = []
     for task, result in pool.run(_draw, missing):
-        listener(StepFinished("previews", task.image, task.frame, 0.0))
+        listener(StepFinished("previews", task.image, task.frame))
         if isinstance(result, Step):
             folder.journal.enter([result])
             steps[task.image] = result

@@ -8,7 +8,8 @@ for the journal, which only the parent writes.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -28,11 +29,19 @@ __all__ = ["UnitResult", "fingerprint", "work_on"]
 
 @dataclass(frozen=True)
 class UnitResult:
-    """What a worker did: entries for the journal, and the seconds it took."""
+    """What a worker did.
+
+    Attributes
+    ----------
+    computed, reused
+        Entries for the journal, and those that were there before.
+    seconds
+        What each part took.
+    """
 
     computed: tuple[Step, ...]
     reused: tuple[Step, ...]
-    seconds: float
+    seconds: Mapping[str, float]
 
     @property
     def by_name(self) -> dict[str, Step]:
@@ -42,43 +51,64 @@ class UnitResult:
 
 def fingerprint(unit: Unit) -> UnitResult | Failure:
     """Only read the planes and hash them: for a file that changed in a run that has results."""
-    started = time.perf_counter()
+    clock = _Clock()
     try:
-        step = _planes_step(unit, _read(unit))
+        with clock("read"):
+            step = _planes_step(unit, _read(unit))
     except Exception as error:  # noqa: BLE001 - the boundary of one input
         return failure_of(error)
-    return UnitResult((step,), (), time.perf_counter() - started)
+    return UnitResult((step,), (), clock.seconds)
 
 
 def work_on(unit: Unit) -> UnitResult | Failure:
     """Do all steps of a unit that are not known yet."""
-    started = time.perf_counter()
+    clock = _Clock()
     try:
-        computed = _work(unit)
+        computed = _work(unit, clock)
     except Exception as error:  # noqa: BLE001 - the boundary of one input
         return failure_of(error)
-    return UnitResult(computed, tuple(unit.known.values()), time.perf_counter() - started)
+    return UnitResult(computed, tuple(unit.known.values()), clock.seconds)
 
 
-def _work(unit: Unit) -> tuple[Step, ...]:
-    planes = _read(unit)
+class _Clock:
+    """Measures parts of the work."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[part] = time.perf_counter() - started
+
+
+def _work(unit: Unit, clock: _Clock) -> tuple[Step, ...]:
     computed: list[Step] = []
-    read = unit.known.get("planes") or _planes_step(unit, planes)
-    if "planes" not in unit.known:
-        computed.append(read)
+    with clock("read"):
+        planes = _read(unit)
+        read = unit.known.get("planes") or _planes_step(unit, planes)
+        if "planes" not in unit.known:
+            computed.append(read)
     if "quality" not in unit.known:
-        computed.append(_quality_step(unit, planes, read))
+        with clock("quality"):
+            computed.append(_quality_step(unit, planes, read))
     labelled: Labelled | None = None
     if unit.method:
-        labelled = labels_again(unit, "segment") or find_labels(unit, planes, read)
+        with clock("segment"):
+            labelled = labels_again(unit, "segment") or find_labels(unit, planes, read)
         if "segment" not in unit.known:
             computed.append(labelled.step)
     if unit.given:
-        labelled = labels_again(unit, "given") or take_given(unit, planes, labelled)
+        with clock("given"):
+            labelled = labels_again(unit, "given") or take_given(unit, planes, labelled)
         if "given" not in unit.known:
             computed.append(labelled.step)
     if "measure" not in unit.known and labelled is not None:
-        computed.append(measure_cells(unit, planes, read, labelled))
+        with clock("measure"):
+            computed.append(measure_cells(unit, planes, read, labelled))
     return tuple(computed)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cellwright.core.version import VERSION
 from cellwright.core.errors import UsageError
+from cellwright.core.version import VERSION
 from cellwright.io.inputs import Skipped
 from cellwright.pipeline.options import AnalyzeOptions
 from cellwright.pipeline.outcome import Outcome, measured_channels
@@ -59,7 +59,7 @@ def run_record(
         "skipped": [asdict(s) for s in skipped if not _excluded(s)],
         "excluded": [asdict(s) for s in skipped if _excluded(s)],
         "decisions": list(notes),
-        "filters": _filters(outcomes),
+        "filters": _filters(outcomes, settings),
         "corrections": [
             {"image": o.picture.image, "edited": o.edited} for o in outcomes if o.corrected
         ],
@@ -110,7 +110,12 @@ def _input(outcome: Outcome, settings: Settings) -> dict[str, Any]:
         "frames": picture.n_frames,
         "labels": picture.label_path if outcome.failure is None else "",
     }
-    decisions = [dict(s["segment"].facts["decisions"]) for s in outcome.frames if "segment" in s]
+    # sorted: a step that was read back from the journal has its facts in another order
+    decisions = [
+        dict(sorted(s["segment"].facts["decisions"].items()))
+        for s in outcome.frames
+        if "segment" in s
+    ]
     if decisions:
         entry["decisions"] = decisions[0]
         if len(decisions) > 1:
@@ -118,15 +123,16 @@ def _input(outcome: Outcome, settings: Settings) -> dict[str, Any]:
     return entry
 
 
-def _filters(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def _filters(outcomes: Sequence[Outcome], settings: Settings) -> list[dict[str, Any]]:
     removed: Counter[tuple[str, str]] = Counter()
     for outcome in outcomes:
         for steps in outcome.frames:
             for rule, n in steps["measure"].facts["removed"].items():
                 removed[outcome.picture.condition, rule] += n
     return [
-        {"condition": condition, "rule": rule, "removed": n}
-        for (condition, rule), n in removed.items()
+        {"condition": condition, "rule": rule, "removed": removed[condition, rule]}
+        for condition in dict.fromkeys(condition for condition, _ in removed)
+        for rule in settings.options.filter
     ]
 
 

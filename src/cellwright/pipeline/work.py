@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cellwright.core.errors import RunError
 from cellwright.engine.events import Listener, PhaseFinished, PhaseStarted, StepFinished
 from cellwright.engine.executors import Died, Pool, Work
+from cellwright.engine.journal import Step
 from cellwright.engine.run_folder import RunFolder
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.plan import Picture, Settings
@@ -79,7 +80,7 @@ def memory_of(picture: Picture, settings: Settings) -> int:
 
 def do_units(
     units: Sequence[Unit],
-    memory: dict[str, int],
+    memory: Mapping[str, int],
     *,
     limit: int,
     folder: RunFolder,
@@ -112,48 +113,56 @@ def do_units(
         known, complete = plan_steps(unit, folder.finished)
         ready = replace(unit, known=known)
         if complete:
-            listener(StepFinished("cells", unit.image, unit.frame, 0.0))
-            yield Done(unit, UnitResult((), tuple(known.values()), 0.0))
+            listener(StepFinished("cells", unit.image, unit.frame))
+            yield Done(unit, UnitResult((), tuple(known.values()), {}))
         elif memory[unit.image] > limit:
             yield Done(unit, _too_large(memory[unit.image], limit))
         elif had_steps and "planes" not in known:
             unread.append(ready)  # the file is new, but perhaps its pixels are not
         else:
             todo.append(ready)
-    for done in _run(fingerprint, unread, memory, pool):
-        if isinstance(done.result, Failure):
-            yield done
+    fresh: dict[tuple[str, int], tuple[Step, ...]] = {}
+    for unit, result in _run(fingerprint, unread, memory, pool):
+        if isinstance(result, Failure):
+            yield Done(unit, result)
             continue
-        folder.journal.enter(done.result.computed)
-        known, complete = plan_steps(done.unit, folder.finished)
+        folder.journal.enter(result.computed)
+        known, complete = plan_steps(unit, folder.finished)
         if complete:
-            listener(StepFinished("cells", done.unit.image, done.unit.frame, done.result.seconds))
-            planes = done.result.computed
-            again = tuple(step for step in known.values() if step not in planes)
-            yield Done(done.unit, UnitResult(planes, again, done.result.seconds))
+            listener(StepFinished("cells", unit.image, unit.frame, result.seconds))
+            everything = UnitResult((), tuple(known.values()), result.seconds)
+            yield Done(unit, _just_read(everything, result.computed))
         else:
-            todo.append(replace(done.unit, known=known))
-    for done in _run(work_on, todo, memory, pool):
-        seconds = 0.0
-        if isinstance(done.result, UnitResult):
-            folder.journal.enter(done.result.computed)
-            seconds = done.result.seconds
-        listener(StepFinished("cells", done.unit.image, done.unit.frame, seconds))
-        yield done
+            fresh[unit.image, unit.frame] = result.computed
+            todo.append(replace(unit, known=known))
+    for unit, result in _run(work_on, todo, memory, pool):
+        if isinstance(result, Failure):
+            listener(StepFinished("cells", unit.image, unit.frame))
+            yield Done(unit, result)
+            continue
+        folder.journal.enter(result.computed)
+        listener(StepFinished("cells", unit.image, unit.frame, result.seconds))
+        yield Done(unit, _just_read(result, fresh.get((unit.image, unit.frame), ())))
     listener(PhaseFinished("cells"))
+
+
+def _just_read(result: UnitResult, new: tuple[Step, ...]) -> UnitResult:
+    """Count as computed what the worker knew only because it was read a moment ago."""
+    again = tuple(step for step in result.reused if step not in new)
+    return replace(result, computed=(*new, *result.computed), reused=again)
 
 
 def _run(
     function: Callable[[Unit], UnitResult | Failure],
     units: Iterable[Unit],
-    memory: dict[str, int],
+    memory: Mapping[str, int],
     pool: Pool,
-) -> Iterator[Done]:
+) -> Iterator[tuple[Unit, UnitResult | Failure]]:
     work = (Work(unit, memory[unit.image]) for unit in units)
     for unit, result in pool.run(function, work):
         if isinstance(result, Failure) and result.fatal:
             raise RunError(result.reason)
-        yield Done(unit, DIED if isinstance(result, Died) else result)
+        yield unit, DIED if isinstance(result, Died) else result
 
 
 DIED = Failure(

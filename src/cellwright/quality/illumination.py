@@ -156,7 +156,8 @@ def _fit(terms: Numbers, values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     coefficients: Numbers = np.zeros(terms.shape[1])
     for _ in range(_ROUNDS):
         root = np.sqrt(weight)[:, None]
-        coefficients = np.linalg.lstsq(terms * root, values * root[:, 0], rcond=None)[0]
+        solved = np.linalg.lstsq(terms * root, values * root[:, 0], rcond=None)[0]
+        coefficients = np.asarray(solved, np.float64)
         rest = values - terms @ coefficients
         spread = 1.4826 * float(np.median(np.abs(rest)))
         if spread <= 0:

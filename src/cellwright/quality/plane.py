@@ -34,6 +34,8 @@ NOTHING = 6.0
 of 16 to 1,024 pixels a side it stayed below 4."""
 
 _CONTRAST = (0.005, 0.995)
+_NORMAL_RANGE = 5.152
+"""Standard deviations of a normal distribution between these quantiles."""
 _SMALLEST, _LARGEST = 1e-12, 1e12
 """Pictures of smaller or larger values are scaled to 1: float32 could not hold their squares."""
 _MAD_TO_SIGMA = 1.4826
@@ -57,8 +59,8 @@ class Sight:
     bins
         Means over `BIN` by `BIN` pixels, with a smooth (quadratic) background taken off.
     contrast
-        From dark to bright structures: the 0.5 % to 99.5 % quantiles of the bins, between
-        which neither dust nor a dead pixel counts.
+        From dark to bright structures: between the 0.5 % and the 99.5 % quantile of the bins
+        neither dust nor a dead pixel counts; what noise alone gives is taken off.
     prominence
         How far the most salient structure of two by two bins stands out, in standard
         deviations of the noise of a bin; infinite where there is structure and no noise.
@@ -104,7 +106,9 @@ def sight(plane: Array) -> Sight:
     salient = max(bright, dark)
     with np.errstate(divide="ignore", invalid="ignore"):
         prominence = float(np.float64(salient) * side / noise) if salient > 0 else 0.0
-    return Sight(values, finite, noise, bins, float(high - low), prominence)
+    alone = _NORMAL_RANGE * noise / side
+    contrast = float(np.sqrt(max(float(high - low) ** 2 - alone**2, 0.0)))
+    return Sight(values, finite, noise, bins, contrast, prominence)
 
 
 def finite_part(plane: Array) -> tuple[Floats, float]:

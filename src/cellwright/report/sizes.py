@@ -148,7 +148,8 @@ def density(values: Numbers) -> tuple[Numbers, Numbers]:
         return none, none
     quartiles = np.percentile(values, [25, 75])
     widths = [float(np.std(values, ddof=1)), float(quartiles[1] - quartiles[0]) / 1.34]
-    width = 0.9 * min(w for w in [*widths, np.inf] if w > 0) * len(values) ** -0.2
+    least = 1e-9 * float(np.abs(values).max())  # less is rounding: the values are the same
+    width = 0.9 * min(w for w in [*widths, np.inf] if w > least) * len(values) ** -0.2
     if not np.isfinite(width):
         return none, none
     reach = 4 * width

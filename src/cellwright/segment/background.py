@@ -16,7 +16,7 @@ WINDOW = 3.0
 fill it."""
 
 
-def without_background(heights: Array, smooth: Array, diameter: float | None) -> Array:
+def without_background(heights: Array, smooth: Array, diameter: float | None) -> Array | None:
     """Subtract the ground on which the objects stand.
 
     The ground is a morphological opening with a square much wider than the objects, smoothed;
@@ -31,8 +31,9 @@ def without_background(heights: Array, smooth: Array, diameter: float | None) ->
 
     Returns
     -------
-    Array
-        (Y, X) float32.
+    Array or None
+        (Y, X) float32; None where the window is wider than the picture, so that its ground
+        cannot be told from its objects.
     """
     if diameter is None:
         diameter = typical_diameter(distance_inside(smooth > otsu(smooth)[0]))
@@ -40,11 +41,20 @@ def without_background(heights: Array, smooth: Array, diameter: float | None) ->
     step = max(1, round(diameter / 8))
     coarse = smooth[step // 2 :: step, step // 2 :: step]
     size = 2 * round(WINDOW * diameter / step / 2) + 1
+    if size >= min(coarse.shape):
+        return None
     ground = ndimage.grey_opening(coarse, size=(size, size), mode="nearest")
     ground = ndimage.gaussian_filter(ground, size / 4, mode="nearest")
-    rows = (np.arange(heights.shape[0]) - step // 2) / step
-    columns = (np.arange(heights.shape[1]) - step // 2) / step
-    grid = np.meshgrid(rows, columns, indexing="ij")
-    fine = ndimage.map_coordinates(ground, grid, order=1, mode="nearest")
-    result: Array = heights - fine.astype(np.float32)
+    fine = _stretched(_stretched(ground, heights.shape[0], step).T, heights.shape[1], step).T
+    result: Array = heights - fine
     return result
+
+
+def _stretched(coarse: Array, length: int, step: int) -> Array:
+    """Linear interpolation along the rows, from every `step`-th row to all."""
+    place = np.clip((np.arange(length) - step // 2) / step, 0, coarse.shape[0] - 1)
+    before = place.astype(np.intp)
+    after = np.minimum(before + 1, coarse.shape[0] - 1)
+    part = (place - before).astype(np.float32)[:, None]
+    stretched: Array = coarse[before] * (1 - part) + coarse[after] * part
+    return stretched

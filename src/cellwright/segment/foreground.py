@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from cellwright.core.image import Array
-from cellwright.segment.histogram import otsu, threshold_of
+from cellwright.segment.histogram import otsu, separability, threshold_of
 
 __all__ = [
     "Foreground",
@@ -18,6 +18,7 @@ __all__ = [
     "fill_holes",
     "foreground_of",
     "half_height",
+    "has_two_classes",
     "local_foreground",
     "polarity_of",
 ]
@@ -28,8 +29,18 @@ NOISE_FACTOR = 6.0
 """Nothing below this many standard deviations of the noise is an object: in a normal
 distribution one pixel in 1e9 gets there, so that a picture of noise has no objects."""
 
+NORMAL_SEPARABILITY = 0.68
+"""A normal distribution has 2 / pi = 0.637; a margin for the little that is sampled."""
+
+NORMAL_SKEWNESS = 0.5
+"""A normal distribution has 0; pictures of nuclei with so low a separability have over 1.5."""
+
 MEDIAN_TO_DEVIATION = 1.4826
 """From the median of absolute values to the standard deviation of a normal distribution."""
+
+LONE_PIXEL_LOSS = 1.3
+"""By how much the Laplacian below finds too little after `grey.without_lone_pixels` has taken the
+peaks off the noise: 1.2 to 1.4 for normal and Poisson noise, smoothed over 0.7 to 2 pixels."""
 
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 _LAPLACIAN_GAIN = 6.0
@@ -82,6 +93,26 @@ def polarity_of(plane: Array) -> Polarity:
     return "bright" if upper.mean() + frame.mean() <= 1 else "dark"
 
 
+def has_two_classes(plane: Array) -> bool:
+    """Whether there is more in a plane than one class of pixels with noise.
+
+    Noise, smoothed or not, has a histogram without a tail that Otsu's threshold parts no
+    better than a normal distribution. Objects make a second class, or, where they are few, a
+    tail: the two together tell noise from both.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).normal(size=(64, 64))
+    >>> has_two_classes(noise), has_two_classes(np.where(noise > 1.5, 9, noise))
+    (False, True)
+    """
+    if separability(plane) >= NORMAL_SEPARABILITY:
+        return True
+    from_mean = plane.astype(np.float64) - plane.mean(dtype=np.float64)
+    spread = np.sqrt(np.mean(from_mean**2))
+    return bool(abs(np.mean(from_mean**3)) >= NORMAL_SKEWNESS * spread**3)
+
+
 def background_and_noise(heights: Array, smooth: Array, smoothing: float) -> tuple[float, float]:
     """Height of the background, and the deviation that noise has left after smoothing.
 
@@ -111,7 +142,7 @@ def background_and_noise(heights: Array, smooth: Array, smoothing: float) -> tup
     noise = float(np.median(response)) * MEDIAN_TO_DEVIATION / _LAPLACIAN_GAIN
     # A Gaussian of deviation s leaves 1 / (2 s sqrt(pi)) of independent noise.
     left = 1.0 if smoothing == 0 else min(1.0, 1 / (2 * np.sqrt(np.pi) * smoothing))
-    return base, noise * left
+    return base, noise * left * LONE_PIXEL_LOSS
 
 
 def foreground_of(smooth: Array, base: float, noise: float, algorithm: str) -> Foreground:
@@ -208,13 +239,16 @@ def half_height(smooth: Array, labels: Array, base: float) -> Array:
     """
     places = np.flatnonzero(labels)
     found, values = labels.ravel()[places], smooth.ravel()[places]
-    order = np.lexsort((values, found))
+    # Bits of floats from 0 up sort as the floats do: one fast sort instead of two slow ones.
+    bits = np.maximum(values, 0).astype(np.float32).view(np.int32)
+    keys = np.sort((found.astype(np.int64) << 32) | bits)
     counts = np.bincount(found)
     starts = np.cumsum(counts) - counts
-    quartile = np.minimum(starts + (3 * counts) // 4, max(places.size - 1, 0))
-    threshold = np.zeros(counts.size, smooth.dtype)
     present = counts > 0
-    threshold[present] = base + (values[order][quartile[present]] - base) / 2
+    quartile = starts[present] + (3 * counts[present]) // 4
+    heights = (keys[quartile] & 0xFFFFFFFF).astype(np.int32).view(np.float32)
+    threshold = np.zeros(counts.size, smooth.dtype)
+    threshold[present] = base + (heights - base) / 2
     kept = np.zeros(labels.shape, bool)
     kept.ravel()[places] = values > threshold[found]
     return kept

@@ -115,19 +115,19 @@ def without_lone_pixels(plane: Array) -> Array:
 
     Examples
     --------
-    >>> without_lone_pixels(np.array([[1, 2, 1], [2, 9, 1], [1, 1, 2]]))
-    array([[1, 2, 1],
+    >>> without_lone_pixels(np.array([[2, 2, 1], [2, 9, 1], [1, 2, 2]]))
+    array([[2, 2, 1],
            [2, 2, 1],
-           [1, 1, 2]])
+           [1, 2, 2]])
     """
     if plane.size < 2:
         return plane
     rows, columns = plane.shape
-    # Every place compares with itself as a neighbour outside of the picture: the mirror
-    # image of a pixel beyond the edge is one of its neighbours, never itself.
+    # Beyond the frame lies a mirror image, where each neighbour is one that a pixel has
+    # already, never the pixel itself.
     padded = np.pad(plane, [(int(rows > 1),) * 2, (int(columns > 1),) * 2], mode="reflect")
-    least = np.full_like(plane, _highest(plane))
-    most = np.full_like(plane, _lowest(plane))
+    least = np.full_like(plane, plane.max())
+    most = np.full_like(plane, plane.min())
     for row in range(3 if rows > 1 else 1):
         for column in range(3 if columns > 1 else 1):
             if row == int(rows > 1) and column == int(columns > 1):
@@ -137,14 +137,6 @@ def without_lone_pixels(plane: Array) -> Array:
             np.maximum(most, neighbour, out=most)
     clipped: Array = np.clip(plane, least, most)
     return clipped
-
-
-def _highest(plane: Array) -> float:
-    return plane.max()  # type: ignore[no-any-return]
-
-
-def _lowest(plane: Array) -> float:
-    return plane.min()  # type: ignore[no-any-return]
 
 
 def _normalised(pixels: Array, sample: str) -> Grey:

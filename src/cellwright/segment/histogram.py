@@ -18,7 +18,10 @@ BINS = 256
 
 
 def _histogram(values: Array) -> tuple[Array, Array]:
-    counts, edges = np.histogram(values, bins=BINS)
+    least, most = float(values.min()), float(values.max())
+    # Wide enough that the edges of the bins differ from each other.
+    most = max(most, least + BINS * float(np.spacing(np.float32(max(abs(least), abs(most))))))
+    counts, edges = np.histogram(values, bins=BINS, range=(least, most))
     return counts.astype(np.float64), (edges[1:] + edges[:-1]) / 2
 
 

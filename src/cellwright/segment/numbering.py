@@ -6,7 +6,7 @@ import numpy as np
 
 from cellwright.core.image import Array
 
-__all__ = ["areas", "renumber", "without_small"]
+__all__ = ["DEBRIS_SHARE", "areas", "renumber", "without_small"]
 
 DEBRIS_SHARE = 0.1
 """Part of the median object's area below which an object is debris unless told otherwise: a
@@ -57,7 +57,7 @@ def renumber(labels: Array) -> Array:
     return numbers[labels]
 
 
-def without_small(labels: Array, least: float | None) -> tuple[Array, float, int]:
+def without_small(labels: Array, least: float | None, floor: float = 0) -> tuple[Array, float, int]:
     """Take out objects of less than an area.
 
     Parameters
@@ -66,6 +66,8 @@ def without_small(labels: Array, least: float | None) -> tuple[Array, float, int
         (Y, X) integers, 0 is background.
     least
         Area in pixels, or None for `DEBRIS_SHARE` of the median area.
+    floor
+        The area is not below this where it is not given.
 
     Returns
     -------
@@ -88,7 +90,7 @@ def without_small(labels: Array, least: float | None) -> tuple[Array, float, int
     if present.size == 0:
         return labels, 0.0 if least is None else float(least), 0
     if least is None:
-        least = float(np.median(present)) * DEBRIS_SHARE
+        least = max(float(np.median(present)) * DEBRIS_SHARE, floor)
     keep = size >= least
     keep[0] = False
     return np.where(keep[labels], labels, 0), float(least), int(present.size - keep.sum())

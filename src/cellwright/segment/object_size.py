@@ -53,8 +53,8 @@ def typical_diameter(distance: Array) -> float:
     """Diameter of the discs that fit into the objects of a picture, touching or not.
 
     The peaks of the distance transform are the centres of the largest discs that fit in; a
-    clump of ten has ten. Each counts with its disc's area, so that debris, ragged edges and
-    the bumps of an outline have no say.
+    clump of ten has ten. Each counts with its disc's width, so that debris, ragged edges and
+    the bumps of an outline have little say, and one large patch of haze has not all of it.
 
     Parameters
     ----------
@@ -76,4 +76,4 @@ def typical_diameter(distance: Array) -> float:
     peaks = (ndimage.maximum_filter(distance, size=3) == distance) & (distance > 0)
     radii = distance[peaks]
     # The centre of a disc of 2r + 1 pixels is r + 1 from the nearest pixel outside.
-    return 2 * weighted_median(radii, radii**2) - 1
+    return 2 * weighted_median(radii, radii) - 1

@@ -18,10 +18,12 @@ from cellwright.segment.foreground import (
     fill_holes,
     foreground_of,
     half_height,
+    has_two_classes,
     local_foreground,
     polarity_of,
 )
 from cellwright.segment.grey import Grey, grey_of
+from cellwright.segment.haze import without_haze
 from cellwright.segment.numbering import renumber, without_small
 from cellwright.segment.object_size import distance_inside, typical_diameter
 from cellwright.segment.splitting import split
@@ -86,36 +88,53 @@ class Threshold:
 
 
 def _segment(grey: Grey, options: ThresholdOptions, decisions: dict[str, float | str]) -> Array:
+    nothing = np.zeros(grey.plane.shape, np.uint32)
+    automatic = options.level is None
     smooth = _smoothed(grey.plane, options.smoothing)
-    polarity = options.polarity
-    if polarity == "auto":
-        polarity = polarity_of(smooth)
-    bright = polarity == "bright"
+    if automatic and not has_two_classes(smooth):
+        decisions["no_objects"] = "no contrast beyond noise"
+        return nothing
+    polarity = polarity_of(smooth) if options.polarity == "auto" else options.polarity
     decisions["polarity"] = polarity
+    bright = polarity == "bright"
     heights = grey.plane if bright else 1 - grey.plane
     smooth = smooth if bright else 1 - smooth
-    if options.background == "auto" and options.level is None:
-        heights = without_background(heights, smooth, options.diameter)
-        smooth = _smoothed(heights, options.smoothing)
+    if options.background == "auto" and automatic:
+        flat = without_background(heights, smooth, options.diameter)
+        decisions["background"] = "left: too little ground" if flat is None else "subtracted"
+        if flat is not None:
+            heights, smooth = flat, _smoothed(flat, options.smoothing)
     front = _foreground(smooth, heights, grey, bright, options)
+    if options.background == "off" or decisions.get("background") != "subtracted":
+        level = front.threshold if bright else 1 - front.threshold
+        decisions["threshold"] = grey.intensity(level)
+    else:
+        decisions["threshold_above_ground"] = front.threshold * (grey.high - grey.low)
+    decisions["threshold_rule"] = front.rule
     mask = fill_holes(front.mask) if options.fill_holes else front.mask
     if not mask.any():
         decisions["no_objects"] = "nothing above the threshold"
-        return np.zeros(mask.shape, np.uint32)
+        return nothing
     labels, diameter = _parts(mask, heights, front.base, options)
-    if options.half_height and options.level is None:
+    if options.half_height and automatic:
         mask = half_height(smooth, labels, front.base)
         mask = fill_holes(mask) if options.fill_holes else mask
         labels, diameter = _parts(mask, heights, front.base, options)
-    labels, least, removed = without_small(labels, options.min_area)
+    if automatic:
+        labels, haze = without_haze(smooth, labels, front.base)
+        decisions["removed_haze"] = haze
+    labels, least, small = without_small(labels, options.min_area, _spot(options.smoothing))
     decisions |= {
-        "threshold": grey.intensity(front.threshold if bright else 1 - front.threshold),
-        "threshold_rule": front.rule,
         "diameter_px": round(diameter, 2),
         "min_area_px": round(least, 2),
-        "removed_small": removed,
+        "removed_small": small,
     }
     return renumber(labels)
+
+
+def _spot(smoothing: float) -> float:
+    """Area of a point of light after smoothing, at half height: nothing real is smaller."""
+    return float(2 * np.pi * np.log(2) * smoothing**2)
 
 
 def _smoothed(plane: Array, smoothing: float) -> Array:

@@ -35,7 +35,7 @@ _HEADER = "image,condition,replicate,pixel_size_um,truth,n_cells_truth"
 
 # How replicates of one condition differ by nature, as standard deviations of logarithms: the
 # number of cells far more than their size.
-_COUNT_SPREAD, _SIZE_SPREAD, _BRIGHTNESS_SPREAD = 0.08, 0.01, 0.1
+_COUNT_SPREAD, _SIZE_SPREAD, _BRIGHTNESS_SPREAD = 0.08, 0.004, 0.1
 _FIELD_SPREAD = 0.05
 """Of the number of cells from picture to picture of a replicate."""
 _SMALLEST_FIELD = 16

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.special import ndtri
 
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
@@ -107,7 +108,10 @@ def simulate_nuclei(
             remedy="give a shape and a diameter above 0, and a number from 0 on",
         )
     random = np.random.default_rng(seed)
-    radius = diameter_px / 2 * np.exp(size_spread * random.standard_normal(n))
+    # Sizes are the normal distribution's quantiles, in random order: so the mean size of a
+    # picture is what was planted, whatever the seed.
+    ranks = random.permutation(n)
+    radius = diameter_px / 2 * np.exp(size_spread * ndtri((ranks + 0.5) / max(n, 1)))
     aspect = random.uniform(*_ASPECT, n)
     # Clumped nuclei touch along their long axes' mean; loose ones keep clear of each other.
     reach = radius * np.where(clumping > 0, _TOUCHING, np.sqrt(aspect) * (1 + 2 * _WAVINESS) + 0.1)

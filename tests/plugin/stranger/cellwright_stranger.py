@@ -56,9 +56,7 @@ def count_pixels(regions: Regions) -> Mapping[str, Array]:
     return {"stranger_double_area": 2.0 * np.asarray(regions.area)}
 
 
-def judge(
-    plane: Array, bits: int | None, warn: float, fail: float
-) -> tuple[float, Verdict, str]:
+def judge(plane: Array, bits: int | None, warn: float, fail: float) -> tuple[float, Verdict, str]:
     """Warn of everything."""
     return float(plane.max()), "warn", "a stranger looked at it"
 
