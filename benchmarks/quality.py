@@ -141,7 +141,7 @@ def report(
     caught: dict[str, dict[str, list[bool]]],
     seconds: float,
 ) -> None:
-    checks = (("focus",), "saturation", "emptiness", "illumination", "noise")
+    checks = ("focus", "saturation", "emptiness", "illumination", "noise")
     print("Published planes: share that is warned of / fails, in %")
     print(f"{'set':16s}{'planes':>7s}" + "".join(f"{check:>15s}" for check in checks))
     everything = [pair for pairs in verdicts.values() for pair in pairs]

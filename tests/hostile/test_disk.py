@@ -64,17 +64,23 @@ def test_a_folder_without_permission_is_a_message(pictures: Path, tmp_path: Path
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == os.getuid() and folder != Path("/tmp"):
             folder.chmod(folder.stat().st_mode | 0o055)
+    # as root, everything is imported first: the user nobody may not be allowed to read it
     code = (
         "import os, sys\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "import cellwright\n"
+        "make = lambda: ThreadPoolExecutor(1)\n"
+        f"cellwright.analyze({str(pictures)!r}, {str(tmp_path / 'first')!r}, make_executor=make)\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
-        "from cellwright.cli import main\n"
-        f"main(['analyze', {str(pictures)!r}, '--out', {str(locked / 'run')!r}])\n"
+        "try:\n"
+        f"    cellwright.analyze({str(pictures)!r}, {str(locked / 'run')!r}, make_executor=make)\n"
+        "except OSError as error: print(type(error).__name__, error)\n"
     )
 
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/"
     )
 
-    assert done.returncode == 3, done.stderr
-    assert "not permitted" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stdout.startswith("RunError "), done.stderr
+    assert str(locked) in done.stdout
+    assert "not permitted" in done.stdout

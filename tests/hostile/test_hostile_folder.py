@@ -82,7 +82,7 @@ def test_each_failure_has_a_reason_and_each_stray_file_is_listed(
 
 
 NAMES = [
-    "it's \"quoted\".png", "<b>bold</b>.png", "with blanks .png", "new\nline.png", "tab\there.png",
+    "it's \"quoted\".png", "<b>bold.png", "with blanks .png", "new\nline.png", "tab\there.png",
     "-leading.png", "=SUM(A1).png", "ümläut & co.png", "100%.png", "a;b,c.png", "@at.png",
 ]  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_strange_names_give_right_results(tmp_path: Path, cellwright: Command) -
     assert "\n=SUM" not in raw
     assert "'=SUM(A1).png" in raw
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
-    assert "<b>bold</b>" not in page
+    assert "<b>bold" not in page
 
 
 def cellwright_run(path: Path) -> cellwright.Run:

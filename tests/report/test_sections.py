@@ -177,7 +177,7 @@ def test_density_is_one_and_moves_with_its_values(values: list[float], shift: fl
     )
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [2.0] * 50])
+@pytest.mark.parametrize("values", [[], [1.0], [2.0] * 50, [17.5, 17.5 + 4e-15] * 9])
 def test_too_little_for_a_curve(values: list[float]) -> None:
     assert len(density(np.array(values))[0]) == 0
 

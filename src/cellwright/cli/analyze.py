@@ -7,6 +7,7 @@ from typing import Any
 
 from cellwright.cli.face import finish, progress
 from cellwright.cli.verb import Asked, Output, Verb
+from cellwright.engine.executors import start_server
 from cellwright.pipeline.options import AnalyzeOptions, Execution
 
 __all__ = ["INPUTS", "VERB", "gathered"]
@@ -26,6 +27,7 @@ def gathered(asked: Asked) -> dict[str, Any]:
 
 
 def _run(asked: Asked) -> int:
+    start_server()  # it imports while we do
     from cellwright import api
 
     options = gathered(asked)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cellwright.cli.face import finish, progress
 from cellwright.cli.verb import Asked, Output, Verb
+from cellwright.engine.executors import start_server
 from cellwright.pipeline.options import Execution
 
 __all__ = ["VERB"]
@@ -14,6 +15,7 @@ FOLDER = Path("cellwright-demo")
 
 
 def _run(asked: Asked) -> int:
+    start_server()  # it imports while we do
     from cellwright import api
     from cellwright.demo_pictures import write_demo_pictures
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from cellwright.cli.analyze import INPUTS, gathered
 from cellwright.cli.face import finish, progress
 from cellwright.cli.verb import Asked, Output, Verb
+from cellwright.engine.executors import start_server
 from cellwright.pipeline.options import AnalyzeOptions, Execution
 
 __all__ = ["VERB"]
 
 
 def _run(asked: Asked) -> int:
+    start_server()  # it imports while we do
     from cellwright import api
 
     with progress(asked) as listener:

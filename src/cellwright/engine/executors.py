@@ -29,7 +29,7 @@ from typing import Any, Generic, TypeVar
 
 from cellwright.engine.events import CancelToken
 
-__all__ = ["Died", "MakeExecutor", "Pool", "Work", "local_pool"]
+__all__ = ["Died", "MakeExecutor", "Pool", "Work", "local_pool", "start_server"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -59,16 +59,31 @@ def local_pool(workers: int) -> MakeExecutor:
     """Processes on this machine, started fresh so that no lock or thread is inherited."""
 
     def make() -> Executor:
-        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else None
-        context = multiprocessing.get_context(method or "spawn")
-        if method:
-            context.set_forkserver_preload(["cellwright.pipeline.preload"])
+        start_server()
+        context = multiprocessing.get_context(_start_method())
         with _one_thread_each():
             pool = _Pool(workers, mp_context=context, initializer=_start_worker)
-            pool.submit(os.getpid).result()  # starts the server while the environment is set
+            pool.submit(os.getpid).result()  # the first worker starts in this environment
         return pool
 
     return make
+
+
+def _start_method() -> str:
+    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def start_server() -> None:
+    """Start the process from which workers are forked, where the system has such.
+
+    It imports what workers need; called early, it does so while the caller imports as well.
+    """
+    if _start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        with _one_thread_each(), _no_main():
+            forkserver.set_forkserver_preload(["cellwright.pipeline.preload"])
+            forkserver.ensure_running()
 
 
 class _Pool(ProcessPoolExecutor):
@@ -80,12 +95,18 @@ class _Pool(ProcessPoolExecutor):
     """
 
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        try:
+        with _no_main():
             return super().submit(fn, *args, **kwargs)
-        finally:
-            sys.modules["__main__"] = main
+
+
+@contextmanager
+def _no_main() -> Iterator[None]:
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

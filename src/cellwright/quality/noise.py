@@ -15,7 +15,8 @@ def judge_noise(
     """Judge the contrast of the picture in standard deviations of the noise in one pixel.
 
     Contrast is the range from dark to bright structures in means over 4 by 4 pixels, less a
-    smooth background and what noise alone gives; noise is what the mask of Immerkær (1996) finds (see `plane`).
+    smooth background and what noise alone gives; noise is what the mask of Immerkær (1996)
+    finds (see `plane`).
 
     Examples
     --------

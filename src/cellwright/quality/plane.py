@@ -107,7 +107,7 @@ def sight(plane: Array) -> Sight:
     with np.errstate(divide="ignore", invalid="ignore"):
         prominence = float(np.float64(salient) * side / noise) if salient > 0 else 0.0
     alone = _NORMAL_RANGE * noise / side
-    contrast = float(np.sqrt(max(float(high - low) ** 2 - alone**2, 0.0)))
+    contrast = max(float(high - low) - alone, 0.0)
     return Sight(values, finite, noise, bins, contrast, prominence)
 
 

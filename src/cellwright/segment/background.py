@@ -15,6 +15,9 @@ WINDOW = 3.0
 """Side of the opening's window in diameters of an object: a pair of touching objects does not
 fill it."""
 
+COARSE_SIDE = 64
+"""Points along the shorter side on which slow changes are looked at: eight to each eighth."""
+
 
 def without_background(heights: Array, smooth: Array, diameter: float | None) -> Array | None:
     """Subtract the ground on which the objects stand.
@@ -25,7 +28,7 @@ def without_background(heights: Array, smooth: Array, diameter: float | None) ->
     Parameters
     ----------
     heights, smooth
-        (Y, X) float, objects high; the second smoothed.
+        (Y, X) float32, objects high; the second smoothed.
     diameter
         Of a typical object in pixels, or None to find it.
 
@@ -36,18 +39,40 @@ def without_background(heights: Array, smooth: Array, diameter: float | None) ->
         cannot be told from its objects.
     """
     if diameter is None:
-        diameter = typical_diameter(distance_inside(smooth > otsu(smooth)[0]))
+        diameter = _first_diameter(smooth)
     # Eight steps across an object are fine enough for a ground that is wider than three.
     step = max(1, round(diameter / 8))
     coarse = smooth[step // 2 :: step, step // 2 :: step]
     size = 2 * round(WINDOW * diameter / step / 2) + 1
     if size >= min(coarse.shape):
         return None
-    ground = ndimage.grey_opening(coarse, size=(size, size), mode="nearest")
+    # An opening cuts a slope off at the frame, so the slope is led on beyond it.
+    wide = np.pad(coarse, size, mode="reflect", reflect_type="odd")
+    ground = ndimage.grey_opening(wide, size=(size, size), mode="nearest")
     ground = ndimage.gaussian_filter(ground, size / 4, mode="nearest")
-    fine = _stretched(_stretched(ground, heights.shape[0], step).T, heights.shape[1], step).T
-    result: Array = heights - fine
-    return result
+    ground = ground[size:-size, size:-size]
+    flat: Array = heights - _on_all_pixels(ground, heights.shape, step)
+    return flat
+
+
+def _first_diameter(smooth: Array) -> float:
+    """Diameter of the objects while the ground is still there.
+
+    What is as slow as an eighth of the picture is taken off with a Gaussian, so that not the
+    slope of the ground is measured.
+    """
+    step = max(1, min(smooth.shape) // COARSE_SIDE)
+    coarse = smooth[step // 2 :: step, step // 2 :: step]
+    slow = ndimage.gaussian_filter(coarse, min(coarse.shape) / 8, mode="nearest")
+    quick = smooth - _on_all_pixels(slow, smooth.shape, step)
+    high = quick > otsu(quick)[0]
+    return typical_diameter(distance_inside(high)) if high.any() else float(max(smooth.shape))
+
+
+def _on_all_pixels(coarse: Array, shape: tuple[int, ...], step: int) -> Array:
+    """Linear interpolation of every `step`-th row and column, first those in the middle."""
+    rows = _stretched(coarse, shape[0], step)
+    return _stretched(rows.T, shape[1], step).T
 
 
 def _stretched(coarse: Array, length: int, step: int) -> Array:

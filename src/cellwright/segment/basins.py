@@ -13,6 +13,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from cellwright.core.image import Array
+from cellwright.segment.peaks import peaks
 
 __all__ = ["basins"]
 
@@ -48,8 +49,7 @@ def basins(landscape: Array, mask: Array, ratio: float) -> Array:
     >>> basins(heights, heights > 0, 0.8)
     array([[1, 1, 1, 1, 3, 3, 3]], dtype=int32)
     """
-    peaks = mask & (ndimage.maximum_filter(landscape, size=3) == landscape)
-    seeds, count = ndimage.label(peaks, _EIGHT)
+    seeds, count = ndimage.label(peaks(landscape, mask), _EIGHT)
     if count == 0:
         return np.zeros(mask.shape, np.int32)
     flooded: Array = watershed(-landscape, seeds, mask=mask, connectivity=2)  # type: ignore[no-untyped-call]

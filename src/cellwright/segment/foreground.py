@@ -1,4 +1,4 @@
-"""What is object and what is background: polarity, noise, threshold, holes."""
+"""What is object and what is background: polarity, noise, threshold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ __all__ = [
     "Foreground",
     "Polarity",
     "background_and_noise",
-    "fill_holes",
     "foreground_of",
     "half_height",
     "has_two_classes",
@@ -189,25 +188,6 @@ def local_foreground(smooth: Array, base: float, noise: float, window: float) ->
     around = ndimage.gaussian_filter(smooth, window, mode="nearest")
     surface = around + np.float32(NOISE_FACTOR * noise)
     return Foreground(smooth > surface, base, float(np.median(surface)), "local")
-
-
-def fill_holes(mask: Array) -> Array:
-    """Give the background that an object encloses to the object.
-
-    Background counts as connected through sides, objects through corners too.
-
-    Examples
-    --------
-    >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
-    >>> bool(fill_holes(ring)[1, 1])
-    True
-    """
-    ground, _ = ndimage.label(~mask)
-    outside = np.zeros(int(ground.max()) + 1, bool)
-    for edge in (ground[0], ground[-1], ground[:, 0], ground[:, -1]):
-        outside[edge] = True
-    outside[0] = False
-    return ~outside[ground]
 
 
 def half_height(smooth: Array, labels: Array, base: float) -> Array:

@@ -115,10 +115,8 @@ def without_lone_pixels(plane: Array) -> Array:
 
     Examples
     --------
-    >>> without_lone_pixels(np.array([[2, 2, 1], [2, 9, 1], [1, 2, 2]]))
-    array([[2, 2, 1],
-           [2, 2, 1],
-           [1, 2, 2]])
+    >>> without_lone_pixels(np.array([[1, 1, 9, 2, 2]]))
+    array([[1, 1, 2, 2, 2]])
     """
     if plane.size < 2:
         return plane

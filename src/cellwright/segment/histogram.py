@@ -41,15 +41,15 @@ def otsu(values: Array) -> tuple[float, float]:
     Parameters
     ----------
     values
-        Any shape, not all the same.
+        Any shape.
 
     Returns
     -------
     threshold : float
-        Values above it are the upper class. Where cuts in an empty stretch of the histogram
+        Values above it are the upper class; the value itself where they are all the same. Where cuts in an empty stretch of the histogram
         are all equally good, the middle of them.
     separability : float
-        Share of the variance that lies between the classes, 0 to 1: 0.64 for noise alone (a
+        Share of the variance that lies between the classes, 0 to 1: 0 for one value, 0.64 for noise alone (a
         normal distribution), 1 for two values.
 
     References
@@ -63,9 +63,13 @@ def otsu(values: Array) -> tuple[float, float]:
     >>> round(threshold, 2), eta
     (0.5, 1.0)
     """
+    if values.min() == values.max():
+        return float(values.flat[0]), 0.0
     counts, centres = _histogram(values)
     variance = _between_classes(counts, centres)
     best = variance.max()
+    if best <= 0:  # values that differ by less than a bin
+        return float(centres[0]), 0.0
     cuts = np.flatnonzero(variance >= best * (1 - 1e-12))
     total = np.average((centres - np.average(centres, weights=counts)) ** 2, weights=counts)
     cut = (cuts[0] + cuts[-1]) / 2

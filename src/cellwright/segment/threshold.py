@@ -15,7 +15,6 @@ from cellwright.segment.background import without_background
 from cellwright.segment.foreground import (
     Foreground,
     background_and_noise,
-    fill_holes,
     foreground_of,
     half_height,
     has_two_classes,
@@ -24,11 +23,17 @@ from cellwright.segment.foreground import (
 )
 from cellwright.segment.grey import Grey, grey_of
 from cellwright.segment.haze import without_haze
+from cellwright.segment.holes import fill_small_holes, fill_within_objects
 from cellwright.segment.numbering import renumber, without_small
 from cellwright.segment.object_size import distance_inside, typical_diameter
 from cellwright.segment.splitting import split
 
 __all__ = ["METHOD", "Threshold", "ThresholdOptions"]
+
+
+HOLE_SHARE = 0.25
+"""Part of a typical object's area up to which a hole is filled before touching objects are
+parted: the gap in the midst of four touching discs has 0.27."""
 
 
 class ThresholdOptions(Options):
@@ -111,15 +116,14 @@ def _segment(grey: Grey, options: ThresholdOptions, decisions: dict[str, float |
     else:
         decisions["threshold_above_ground"] = front.threshold * (grey.high - grey.low)
     decisions["threshold_rule"] = front.rule
-    mask = fill_holes(front.mask) if options.fill_holes else front.mask
-    if not mask.any():
+    if not front.mask.any():
         decisions["no_objects"] = "nothing above the threshold"
         return nothing
-    labels, diameter = _parts(mask, heights, front.base, options)
+    labels, diameter = _parts(front.mask, heights, front.base, options)
     if options.half_height and automatic:
         mask = half_height(smooth, labels, front.base)
-        mask = fill_holes(mask) if options.fill_holes else mask
-        labels, diameter = _parts(mask, heights, front.base, options)
+        if mask.any():
+            labels, diameter = _parts(mask, heights, front.base, options)
     if automatic:
         labels, haze = without_haze(smooth, labels, front.base)
         decisions["removed_haze"] = haze
@@ -164,10 +168,16 @@ def _foreground(
 def _parts(
     mask: Array, heights: Array, base: float, options: ThresholdOptions
 ) -> tuple[Array, float]:
+    diameter = options.diameter
+    if options.fill_holes:
+        typical = diameter or typical_diameter(distance_inside(mask))
+        mask = fill_small_holes(mask, HOLE_SHARE * np.pi / 4 * typical**2)
     if options.split:
-        return split(mask, heights, base, options.neck, options.diameter)
-    labels, _ = ndimage.label(mask, np.ones((3, 3), bool))
-    return labels, options.diameter or typical_diameter(distance_inside(mask))
+        labels, diameter = split(mask, heights, base, options.neck, diameter)
+    else:
+        labels, _ = ndimage.label(mask, np.ones((3, 3), bool))
+        diameter = diameter or typical_diameter(distance_inside(mask))
+    return (fill_within_objects(labels) if options.fill_holes else labels), diameter
 
 
 METHOD = Threshold()

@@ -14,7 +14,7 @@ from cellwright.core.labels import Labels, Objects
 from cellwright.core.method import Options
 from cellwright.segment.basins import basins
 from cellwright.segment.borders import border_polarity_of, border_strength
-from cellwright.segment.foreground import polarity_of
+from cellwright.segment.foreground import has_two_classes, polarity_of
 from cellwright.segment.grey import Grey, grey_of
 from cellwright.segment.histogram import otsu
 from cellwright.segment.numbering import renumber, without_small
@@ -72,6 +72,9 @@ class Watershed:
         decisions: dict[str, float | str] = {"grey": grey.sample}
         if grey.is_constant:
             decisions["no_objects"] = "constant picture"
+            labels = np.zeros(grey.plane.shape, np.uint32)
+        elif not has_two_classes(ndimage.gaussian_filter(grey.plane, LEAST_SCALE, mode="nearest")):
+            decisions["no_objects"] = "no contrast beyond noise"
             labels = np.zeros(grey.plane.shape, np.uint32)
         else:
             labels = _segment(grey, options, decisions)
