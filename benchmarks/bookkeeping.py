@@ -103,7 +103,10 @@ def main() -> None:
     for number in range(4):
         part = [mb for _, mb in samples[number * quarter : (number + 1) * quarter]]
         if part:
-            print(f"memory in quarter {number + 1}: median {np.median(part):.0f} MB, most {max(part):.0f} MB")
+            middle = float(np.median(part))
+            print(
+                f"memory in quarter {number + 1}: median {middle:.0f} MB, most {max(part):.0f} MB"
+            )
 
 
 if __name__ == "__main__":

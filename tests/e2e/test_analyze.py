@@ -78,7 +78,7 @@ def test_samples_give_conditions_and_leave_pictures_out(pictures: Path) -> None:
     images = run.images.set_index("image")
     assert images.loc["nine.png", "condition"] == "drug"
     assert images.loc["movie.tif", "status"] == "skipped"
-    assert "out of focus" in images.loc["movie.tif", "reason"]
+    assert "out of focus" in str(images.loc["movie.tif", "reason"])
     assert run.cells.groupby("condition").size().to_dict() == {"": 4, "control": 5, "drug": 9}
 
 
@@ -123,9 +123,8 @@ def test_one_changed_picture_recomputes_only_itself(pictures: Path) -> None:
     assert again.reused == first.computed
     assert changed.summary is not None
     steps = changed.summary.by_step
-    assert {name: steps[name]["computed"] for name in ("planes", "quality", "segment", "measure")} == {
-        "planes": 1, "quality": 1, "segment": 1, "measure": 1,
-    }  # fmt: skip
+    computed = {name: counts["computed"] for name, counts in steps.items() if name != "preview"}
+    assert computed == {"planes": 1, "quality": 1, "segment": 1, "measure": 1}
     assert changed.images.set_index("image").loc["five.png", "n_cells"] == 7
 
 

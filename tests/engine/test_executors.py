@@ -76,13 +76,15 @@ def test_a_piece_that_kills_its_worker_takes_nothing_with_it() -> None:
 def test_cancelling_stops_between_results() -> None:
     cancel = CancelToken()
     seen = []
-    with (
-        pytest.raises(CancelledError, match="start the same command again"),
-        Pool(threads, workers=2, memory=10, cancel=cancel) as workers,
-    ):
-        for task, _ in workers.run(str.upper, (Work(str(n)) for n in range(1000))):
-            seen.append(task)
-            cancel.cancel()
+
+    def stop_after_the_first() -> None:
+        with Pool(threads, workers=2, memory=10, cancel=cancel) as workers:
+            for task, _ in workers.run(str.upper, (Work(str(n)) for n in range(1000))):
+                seen.append(task)
+                cancel.cancel()
+
+    with pytest.raises(CancelledError, match="start the same command again"):
+        stop_after_the_first()
 
     assert 1 <= len(seen) < 10
 

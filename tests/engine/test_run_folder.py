@@ -66,9 +66,13 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("old")
 
-    with pytest.raises(RuntimeError), atomic_stream(path, tmp_path / "tmp") as stream:
-        stream.write(b"half of the new")
-        raise RuntimeError
+    def write_half() -> None:
+        with atomic_stream(path, tmp_path / "tmp") as stream:
+            stream.write(b"half of the new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
 
     assert path.read_text() == "old"
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -126,6 +126,14 @@ def test_a_mask_of_two_values_is_neither_saturated_nor_noisy() -> None:
         assert (found["saturation"], found["noise"], found["emptiness"]) == ("pass",) * 3
 
 
+def test_a_picture_without_any_noise_has_no_infinite_number_in_its_findings() -> None:
+    plane = np.zeros((64, 64))
+    plane[16:32, 16:32] = 9.0
+    found = findings(plane)
+    assert found["emptiness"].verdict == found["noise"].verdict == "pass"
+    assert not any(np.isinf(finding.value) for finding in found.values())
+
+
 def test_signed_numbers_are_judged_as_unsigned_ones() -> None:
     picture, _ = simulate_nuclei(seed=3, bits=16, brightness=0.2)
     signed = (picture.astype(np.int32) - 32768).astype(np.int16)

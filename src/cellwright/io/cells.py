@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -17,8 +17,6 @@ __all__ = [
     "read_table",
     "sample_cells",
     "typed",
-    "write_cells_csv",
-    "write_cells_parquet",
     "write_table",
 ]
 
@@ -27,9 +25,6 @@ _TEXT = (
     "image", "object", "condition", "replicate", "well", "plate", "status", "reason", "labels",
     "channel", "notes", "sha256", "quality",
 )  # fmt: skip
-# Rows gathered before a piece is written: bounds memory, and a Parquet row group of this
-# size compresses well.
-ROWS_PER_GROUP = 100_000
 
 
 def typed(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
@@ -50,63 +45,56 @@ def typed(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     return pd.DataFrame(data, columns=[c.name for c in columns])
 
 
-def write_cells_csv(
-    stream: TextIO, tables: Iterable[pd.DataFrame], columns: Sequence[Column]
-) -> None:
-    """Write the tables below one header; text that a spreadsheet would execute is escaped."""
-    names = [column.name for column in columns]
-    text = [column.name for column in columns if column.dtype == "str"]
-    pd.DataFrame(columns=[escape(n) for n in names]).to_csv(
-        stream, index=False, lineterminator="\n"
-    )
-    for table in tables:
+class CellsWriter:
+    """Writes the table of cells piece by piece, as CSV and as Parquet.
+
+    Parameters
+    ----------
+    stream
+        Where the CSV text goes.
+    parquet
+        Path of the Parquet file; written anew.
+    columns
+        The declared columns: each table that is written has just these.
+    """
+
+    def __init__(self, stream: TextIO, parquet: Path, columns: Sequence[Column]) -> None:
+        self._stream = stream
+        self._parquet = parquet
+        self._columns = columns
+        self._started = False
+
+    def write(self, table: pd.DataFrame) -> None:
+        """Write some rows; text that a spreadsheet would execute is escaped in the CSV only."""
         safe = table.copy(deep=False)
-        for name in text:
-            safe[name] = _escaped(table[name])
-        safe.to_csv(stream, index=False, header=False, lineterminator="\n")
+        for column in self._columns:
+            if column.dtype == "str":
+                safe[column.name] = _escaped(table[column.name])
+        header = False if self._started else [escape(column.name) for column in self._columns]
+        safe.to_csv(self._stream, index=False, header=header, lineterminator="\n")
+        self._write_parquet(table)
+        self._started = True
+
+    def _write_parquet(self, table: pd.DataFrame) -> None:
+        from fastparquet import write
+
+        metadata = {f"unit:{column.name}": column.unit for column in self._columns}
+        metadata |= {"format": "cellwright-cells", "version": "1"}
+        write(
+            str(self._parquet),
+            table,
+            compression="ZSTD",
+            append=self._started,
+            object_encoding="utf8",
+            write_index=False,
+            custom_metadata=None if self._started else metadata,
+            has_nulls=False,
+        )
 
 
 def _escaped(values: pd.Series) -> pd.Series:
     """Escape each different text once: a column of 100,000 cells has few of them."""
     return values.map({value: escape(value) for value in values.unique()})
-
-
-def write_cells_parquet(
-    path: Path, tables: Iterable[pd.DataFrame], columns: Sequence[Column]
-) -> None:
-    """Write the tables as one Parquet file, the units of the columns in its metadata."""
-    from fastparquet import write
-
-    metadata = {f"unit:{column.name}": column.unit for column in columns}
-    metadata |= {"format": "cellwright-cells", "version": "1"}
-    started = False
-    for group in _groups(tables, columns):
-        write(
-            str(path),
-            group,
-            compression="ZSTD",
-            append=started,
-            object_encoding="utf8",
-            write_index=False,
-            custom_metadata=None if started else metadata,
-            has_nulls=False,
-        )
-        started = True
-
-
-def _groups(tables: Iterable[pd.DataFrame], columns: Sequence[Column]) -> Iterable[pd.DataFrame]:
-    gathered: list[pd.DataFrame] = []
-    rows = 0
-    any_yet = False
-    for table in tables:
-        gathered.append(table)
-        rows += len(table)
-        if rows >= ROWS_PER_GROUP:
-            yield pd.concat(gathered, ignore_index=True)
-            gathered, rows, any_yet = [], 0, True
-    if rows or not any_yet:
-        empty = typed(pd.DataFrame(), columns)
-        yield pd.concat(gathered, ignore_index=True) if rows else empty
 
 
 def write_table(stream: TextIO, table: pd.DataFrame) -> None:
@@ -122,7 +110,7 @@ def write_table(stream: TextIO, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a table that `write_table` or `write_cells_csv` wrote, the escapes removed.
+    """Read a table that `write_table` or `CellsWriter` wrote, the escapes removed.
 
     Raises
     ------

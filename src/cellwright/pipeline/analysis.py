@@ -204,7 +204,14 @@ def analyze_pictures(
             workers=workers,
             memory=memory,
         )
-        analysis = _Analysis(start, settings, folder, pool, _Recorder(log, listener), memory)
+        analysis = _Analysis(
+            start,
+            settings,
+            folder=folder,
+            pool=pool,
+            listener=_Recorder(log, listener),
+            memory=memory,
+        )
         return analysis.run(inputs, samples)
 
 
@@ -236,6 +243,7 @@ class _Analysis:
         self,
         start: Start,
         settings: Settings,
+        *,
         folder: RunFolder,
         pool: Pool,
         listener: Listener,

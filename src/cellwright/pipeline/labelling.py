@@ -59,7 +59,8 @@ def find_labels(unit: Unit, planes: Planes, read: Step) -> Labelled:
     axes = "YXS" if unit.channel == COLOUR else "YX" if pixels.ndim == 2 else "ZYX"
     image = Image(pixels, axes, spacing=unit.spacing, bits=planes.bits, source=Source(unit.image))
     objects = method.segment(image, options_of(method, unit))
-    return _kept_labels(unit, planes, objects, "segment", segment_key(unit, read.facts), {})
+    key = segment_key(unit, read.facts)
+    return _kept_labels(unit, objects, planes.shape, name="segment", key=key, more={})
 
 
 def take_given(unit: Unit, planes: Planes, found: Labelled | None) -> Labelled:
@@ -70,14 +71,19 @@ def take_given(unit: Unit, planes: Planes, found: Labelled | None) -> Labelled:
     if found is not None and found.main.shape == taken.data.shape:
         facts = {"edited": count_edited(found.main, taken.pixels())}
     key = given_key(unit, found.step if found is not None else None)
-    return _kept_labels(unit, planes, objects, "given", key, facts)
+    return _kept_labels(unit, objects, planes.shape, name="given", key=key, more=facts)
 
 
 def _kept_labels(
-    unit: Unit, planes: Planes, objects: Objects, name: str, key: str, more: Mapping[str, Any]
+    unit: Unit,
+    objects: Objects,
+    expected: tuple[int, ...],
+    *,
+    name: str,
+    key: str,
+    more: Mapping[str, Any],
 ) -> Labelled:
     labels = {kind: found.pixels() for kind, found in objects.labels.items()}
-    expected = next(iter(planes.channels.values())).shape
     files: dict[str, str] = {}
     for kind, pixels in labels.items():
         if pixels.shape != expected:

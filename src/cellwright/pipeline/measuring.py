@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +21,7 @@ from cellwright.pipeline.labelling import Labelled, encoded
 from cellwright.pipeline.planes import Planes, finite
 from cellwright.pipeline.unit import Unit, measure_key
 
-__all__ = ["FILTERED", "measure_cells", "measured_table"]
+__all__ = ["FILTERED", "measure_cells", "measured_columns"]
 
 FILTERED = "filtered.tif"
 """Ending of the file of labels that a filter left, where it removed any."""
@@ -78,25 +77,31 @@ def _kept(labels: Array, keep: Array) -> Array:
 
 
 def _packed(table: pd.DataFrame) -> bytes:
-    stream = io.BytesIO()
-    arrays: dict[str, Any] = {
-        "names": np.frombuffer(json.dumps(list(table.columns)).encode("utf-8"), dtype=np.uint8)
+    """Pack a table as one block of numbers and one of text: quick to read by the thousand."""
+    text = {
+        str(name): [str(value) for value in table[name]]
+        for name in table.columns
+        if not pd.api.types.is_numeric_dtype(table[name])
     }
-    for number, name in enumerate(table.columns):
-        values = table[name].to_numpy()
-        arrays[str(number)] = values.astype(str) if values.dtype == object else values
-    np.savez_compressed(stream, allow_pickle=False, **arrays)
+    numbers = [str(name) for name in table.columns if str(name) not in text]
+    head = json.dumps({"numbers": numbers, "text": text}).encode("utf-8")
+    block = table[numbers].to_numpy(dtype=np.float64, copy=True).T  # whole numbers stay exact
+    stream = io.BytesIO()
+    np.savez_compressed(
+        stream, head=np.frombuffer(head, dtype=np.uint8), block=np.ascontiguousarray(block)
+    )
     return stream.getvalue()
 
 
-def measured_table(steps: Path, step: Step) -> pd.DataFrame:
-    """Read the table of a finished measurement."""
+def measured_columns(steps: Path, step: Step) -> dict[str, Array]:
+    """Read the columns of a finished measurement."""
     path = step_file(steps, step.key, "npz")
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            names = json.loads(arrays["names"].tobytes().decode("utf-8"))
-            return pd.DataFrame({name: arrays[str(i)] for i, name in enumerate(names)})
+            head = json.loads(arrays["head"].tobytes().decode("utf-8"))
+            columns = dict(zip(head["numbers"], arrays["block"], strict=True))
     except (OSError, ValueError, KeyError) as error:
         raise UnreadableError(
             "a finished step cannot be read", where=str(path), remedy="start the run again"
         ) from error
+    return columns | {name: np.array(values, dtype=object) for name, values in head["text"].items()}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,10 @@ import pandas as pd
 
 from cellwright.core.columns import IDENTITY, Column
 from cellwright.engine.journal import Step
-from cellwright.io.cells import typed
 from cellwright.io.inputs import Skipped
 from cellwright.measure.table import declared
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.failure import Failure
-from cellwright.pipeline.measuring import measured_table
 from cellwright.pipeline.plan import Picture
 from cellwright.pipeline.planes import COLOURS
 from cellwright.quality.judge import loaded_checks
@@ -25,7 +22,6 @@ from cellwright.quality.judge import loaded_checks
 __all__ = [
     "Outcome",
     "cell_columns",
-    "cell_tables",
     "images_table",
     "measured_channels",
     "quality_table",
@@ -223,22 +219,3 @@ def measured_channels(picture: Picture) -> tuple[str, ...]:
     if picture.channel is not None and picture.channel.number == COLOUR:
         return COLOURS
     return picture.header.channels if picture.header is not None else ()
-
-
-def cell_tables(
-    outcomes: Sequence[Outcome], columns: Sequence[Column], steps: Path
-) -> Iterator[pd.DataFrame]:
-    """Give the tables of all plane sets in the order of the pictures, one at a time."""
-    for outcome in outcomes:
-        picture = outcome.picture
-        for frame, done in enumerate(outcome.frames):
-            table = measured_table(steps, done["measure"])
-            kind = done["given" if "given" in done else "segment"].facts["main"]
-            table = table.assign(
-                image=picture.image,
-                frame=frame,
-                object=kind,
-                condition=picture.condition,
-                replicate=picture.row.replicate if picture.row is not None else "",
-            )
-            yield typed(table, columns)

@@ -169,8 +169,15 @@ def find_pictures(
     paths = [Path(i) for i in inputs]
     if samples is None and len(paths) == 1 and paths[0].suffix.lower() == ".csv":
         return _named_by(paths[0], out)
-    table = read_samples(samples) if samples is not None else None
-    return find_inputs([str(i) for i in inputs], exclude=out), table
+    found = find_inputs([str(i) for i in inputs], exclude=out)
+    if samples is None:
+        return found, None
+    # the table may lie among the pictures: it is no stray file
+    table = samples.resolve()
+    stray = tuple(
+        s for s in found.skipped if not any((p / s.image).resolve() == table for p in paths)
+    )
+    return Inputs(found.found, stray), read_samples(samples)
 
 
 def _named_by(path: Path, out: Path) -> tuple[Inputs, Samples]:

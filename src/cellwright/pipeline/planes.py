@@ -40,6 +40,11 @@ class Planes:
         """Hash of the pixels of each channel."""
         return {name: array_hash(plane) for name, plane in self.channels.items()}
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of a plane."""
+        return tuple(next(iter(self.channels.values())).shape)
+
     def main(self, number: int) -> Array:
         """Pixels of the chosen channel, all finite."""
         if number == COLOUR and self.whole is not None:

@@ -1,21 +1,28 @@
-"""The tables of a run, written beside and put in place whole."""
+"""The table of cells of a run, put together a few thousand rows at a time."""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cellwright.core.columns import Column
+from cellwright.core.image import Array
 from cellwright.engine.files import atomic_stream, run_errors
+from cellwright.engine.journal import Step
 from cellwright.engine.run_folder import RunFolder
-from cellwright.io.cells import write_cells_csv, write_cells_parquet, write_table
-from cellwright.pipeline.outcome import Outcome, cell_tables
+from cellwright.io.cells import CellsWriter, typed, write_table
+from cellwright.pipeline.measuring import measured_columns
+from cellwright.pipeline.outcome import Outcome
 
 __all__ = ["csv_bytes", "write_cells"]
+
+# Rows that are held in memory at once; also the size of a row group of the Parquet file.
+ROWS_AT_ONCE = 50_000
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
@@ -26,25 +33,71 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
 
 def write_cells(folder: RunFolder, outcomes: Sequence[Outcome], columns: Sequence[Column]) -> None:
-    """Write ``cells.csv`` and ``cells.parquet``, one plane set in memory at a time."""
+    """Write ``cells.csv`` and ``cells.parquet``, in the order of the pictures."""
+    unfinished = folder.temporary / "cells.parquet"
     with atomic_stream(folder.path / "cells.csv", folder.temporary) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-        write_cells_csv(text, _tables(folder, outcomes, columns), columns)
+        with run_errors(folder.path / "cells.parquet"):
+            writer = CellsWriter(text, unfinished, columns)
+            for group in _groups(outcomes, folder.steps, columns):
+                writer.write(group)
         text.flush()
         text.detach()
-    unfinished = folder.temporary / "cells.parquet"
-    with run_errors(unfinished):
-        write_cells_parquet(unfinished, _tables(folder, outcomes, columns), columns)
-        _replace(unfinished, folder.path / "cells.parquet")
+    with run_errors(folder.path / "cells.parquet"):
+        with unfinished.open("rb+") as finished:
+            os.fsync(finished.fileno())
+        unfinished.replace(folder.path / "cells.parquet")
 
 
-def _replace(unfinished: Path, path: Path) -> None:
-    with unfinished.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    unfinished.replace(path)
-
-
-def _tables(
-    folder: RunFolder, outcomes: Sequence[Outcome], columns: Sequence[Column]
+def _groups(
+    outcomes: Sequence[Outcome], steps: Path, columns: Sequence[Column]
 ) -> Iterator[pd.DataFrame]:
-    return cell_tables(outcomes, columns, folder.steps)
+    """Tables of at least `ROWS_AT_ONCE` rows but the last; at least one, which may be empty."""
+    planes: list[dict[str, Array]] = []
+    rows = 0
+    for outcome in outcomes:
+        for frame, done in enumerate(outcome.frames):
+            plane = _plane_columns(outcome, frame, done, steps)
+            planes.append(plane)
+            rows += len(plane["label"])
+            if rows >= ROWS_AT_ONCE:
+                yield _joined(planes, columns)
+                planes, rows = [], 0
+    yield _joined(planes, columns)
+
+
+def _plane_columns(
+    outcome: Outcome, frame: int, done: Mapping[str, Step], steps: Path
+) -> dict[str, Array]:
+    """Columns of one plane set, with what tells its rows from all others."""
+    measured = measured_columns(steps, done["measure"])
+    picture = outcome.picture
+    kind = done["given" if "given" in done else "segment"].facts["main"]
+    replicate = picture.row.replicate if picture.row is not None else ""
+    identity = {
+        "image": picture.image,
+        "object": kind,
+        "condition": picture.condition,
+        "replicate": replicate,
+    }
+    n = len(measured["label"])
+    text: dict[str, Array] = {
+        name: np.full(n, value, dtype=object) for name, value in identity.items()
+    }
+    return measured | text | {"frame": np.full(n, frame)}
+
+
+def _joined(planes: Sequence[Mapping[str, Array]], columns: Sequence[Column]) -> pd.DataFrame:
+    """One table of the declared columns; what a plane lacks (a channel, say) is empty there."""
+    lengths = [len(plane["label"]) for plane in planes]
+    joined: dict[str, Array] = {}
+    for column in columns:
+        blank: float | str = "" if column.dtype == "str" else np.nan
+        kind = object if column.dtype == "str" else np.float64
+        parts = [
+            plane[column.name] if column.name in plane else np.full(n, blank, dtype=kind)
+            for plane, n in zip(planes, lengths, strict=True)
+        ]
+        if parts:
+            joined[column.name] = np.concatenate(parts)
+    return typed(pd.DataFrame(joined), columns)

@@ -43,7 +43,7 @@ class Finding:
     check, channel
         Names.
     value
-        The number that was judged; NaN where it cannot be had.
+        The number that was judged, finite; NaN where it cannot be had, or has no bound.
     verdict
         ``pass``, ``warn`` or ``fail``.
     reason

@@ -35,11 +35,11 @@ def judge_illumination(
 ) -> tuple[float, Verdict, str]:
     """Judge how uneven the light is: the larger of two numbers that gain and offset leave alone.
 
-    One is the smooth rise of the background over the field, as a share of the contrast of what lies on
-    it (`uneven_background`): it is what moves a threshold. The other is by what share the cells
-    themselves are less bright at the rim of the field than in its centre (`uneven_signal`):
-    it is what vignetting does to a dark field, whose background hardly shows it. It takes
-    some dozens of cells to tell it from chance.
+    One is the smooth rise of the background over the field, as a share of the contrast of what
+    lies on it (`uneven_background`): it is what moves a threshold. The other is by what share
+    the cells themselves are less bright at the rim of the field than in its centre
+    (`uneven_signal`): it is what vignetting does to a dark field, whose background hardly shows
+    it. It takes some dozens of cells to tell it from chance.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
+from math import isfinite, nan
 
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
@@ -75,7 +75,9 @@ def judge_plane(
     for name, check in checks.items():
         warn, fail = chosen.get(name, (check.warn, check.fail))
         value, verdict, reason = check.judge(plane, bits, warn, fail)
-        findings.append(Finding(name, channel, float(value), verdict, reason))
+        # A ratio to no noise at all is infinite: no number that a table could hold.
+        number = float(value) if isfinite(value) else nan
+        findings.append(Finding(name, channel, number, verdict, reason))
     return findings
 
 

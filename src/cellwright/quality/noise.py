@@ -22,8 +22,8 @@ def judge_noise(
     --------
     >>> import numpy as np
     >>> noise = np.random.default_rng(0).normal(size=(64, 64))
-    >>> noise[16:40, 16:40] += 2.5
-    >>> judge_noise(noise, None, warn=4, fail=2)[1]
+    >>> noise[16:40, 16:40] += 3.5
+    >>> judge_noise(noise, None, warn=5, fail=2)[1]
     'warn'
     """
     seen = sight(plane)

@@ -46,11 +46,8 @@ def without_background(heights: Array, smooth: Array, diameter: float | None) ->
     size = 2 * round(WINDOW * diameter / step / 2) + 1
     if size >= min(coarse.shape):
         return None
-    # An opening cuts a slope off at the frame, so the slope is led on beyond it.
-    wide = np.pad(coarse, size, mode="reflect", reflect_type="odd")
-    ground = ndimage.grey_opening(wide, size=(size, size), mode="nearest")
+    ground = ndimage.grey_opening(coarse, size=(size, size), mode="nearest")
     ground = ndimage.gaussian_filter(ground, size / 4, mode="nearest")
-    ground = ground[size:-size, size:-size]
     flat: Array = heights - _on_all_pixels(ground, heights.shape, step)
     return flat
 

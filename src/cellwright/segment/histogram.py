@@ -46,11 +46,11 @@ def otsu(values: Array) -> tuple[float, float]:
     Returns
     -------
     threshold : float
-        Values above it are the upper class; the value itself where they are all the same. Where cuts in an empty stretch of the histogram
-        are all equally good, the middle of them.
+        Values above it are the upper class; the value itself where they are all the same.
+        Where cuts in an empty stretch of the histogram are all equally good, the middle.
     separability : float
-        Share of the variance that lies between the classes, 0 to 1: 0 for one value, 0.64 for noise alone (a
-        normal distribution), 1 for two values.
+        Share of the variance that lies between the classes: 0 for one value, 0.64 for noise
+        alone (a normal distribution), 1 for two values.
 
     References
     ----------

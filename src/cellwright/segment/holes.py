@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from cellwright.core.image import Array
+from cellwright.segment.object_size import distance_inside, typical_diameter
 
 __all__ = ["fill_small_holes", "fill_within_objects"]
 
@@ -25,15 +26,16 @@ def _enclosed(mask: Array) -> tuple[Array, Array]:
     return ground, size
 
 
-def fill_small_holes(mask: Array, largest: float) -> Array:
-    """Make holes up to an area foreground.
+def fill_small_holes(mask: Array, diameter: float | None = None) -> Array:
+    """Make holes foreground that are smaller than a whole object.
 
     Parameters
     ----------
     mask
-        (Y, X) bool.
-    largest
-        In pixels.
+        (Y, X) bool, with at least one pixel.
+    diameter
+        Of a typical object in pixels, or None to find it: then again after each filling,
+        because an object full of holes looks like many thin ones at first.
 
     Returns
     -------
@@ -43,12 +45,18 @@ def fill_small_holes(mask: Array, largest: float) -> Array:
     Examples
     --------
     >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
-    >>> bool(fill_small_holes(ring, 1)[1, 1]), bool(fill_small_holes(ring, 0.5)[1, 1])
+    >>> bool(fill_small_holes(ring, 3)[1, 1]), bool(fill_small_holes(ring, 1)[1, 1])
     (True, False)
     """
-    ground, size = _enclosed(mask)
-    filled: Array = mask | ((size > 0) & (size <= largest))[ground]
-    return filled
+    while True:
+        ground, size = _enclosed(mask)
+        if not size.any():
+            return mask
+        typical = typical_diameter(distance_inside(mask)) if diameter is None else diameter
+        small = (size > 0) & (size <= np.pi / 4 * typical**2)
+        if not small.any():
+            return mask
+        mask = mask | small[ground]
 
 
 def fill_within_objects(labels: Array) -> Array:

@@ -31,11 +31,6 @@ from cellwright.segment.splitting import split
 __all__ = ["METHOD", "Threshold", "ThresholdOptions"]
 
 
-HOLE_SHARE = 0.25
-"""Part of a typical object's area up to which a hole is filled before touching objects are
-parted: the gap in the midst of four touching discs has 0.27."""
-
-
 class ThresholdOptions(Options):
     """Options of the method ``threshold``."""
 
@@ -170,8 +165,7 @@ def _parts(
 ) -> tuple[Array, float]:
     diameter = options.diameter
     if options.fill_holes:
-        typical = diameter or typical_diameter(distance_inside(mask))
-        mask = fill_small_holes(mask, HOLE_SHARE * np.pi / 4 * typical**2)
+        mask = fill_small_holes(mask, diameter)
     if options.split:
         labels, diameter = split(mask, heights, base, options.neck, diameter)
     else:

@@ -15,9 +15,6 @@ from pydantic import Field, field_validator
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.core.method import Options
-from cellwright.simulate.camera import Bits
-from cellwright.simulate.monolayer import simulate_monolayer
-from cellwright.simulate.nuclei import simulate_nuclei
 
 __all__ = [
     "Condition",
@@ -99,7 +96,7 @@ class SimulateOptions(Options):
     illumination: float = Field(
         0.1, ge=0, le=1, description="By what share the corners are darker than the centre."
     )
-    bits: Bits = Field(8, description="Bits of a pixel: 8 or 16.")
+    bits: Literal[8, 16] = Field(8, description="Bits of a pixel: 8 or 16.")
     pixel_size_um: float = Field(0.5, gt=0, description="Micrometres per pixel.")
 
     @field_validator("conditions")
@@ -258,6 +255,10 @@ def _simulate(
     options: SimulateOptions, condition: Condition, nature: tuple[float, float, float], seed: int
 ) -> tuple[Array, npt.NDArray[np.uint32]]:
     count, size, bright = nature
+    # Late: the command line shows the options without loading SciPy.
+    from cellwright.simulate.monolayer import simulate_monolayer
+    from cellwright.simulate.nuclei import simulate_nuclei
+
     shape = (options.size, options.size)
     stretch = size * float(np.sqrt(condition.area))
     if options.kind == "monolayer":
