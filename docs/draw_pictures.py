@@ -70,7 +70,7 @@ def found(plane: Array, method: str = "threshold", **options: object) -> Array:
 
 def draw_segmentation() -> None:
     """Draw where the methods work, and where they fail."""
-    easy, truth = simulate_nuclei((200, 260), 26, 24.0, 5)
+    easy, _ = simulate_nuclei((200, 260), 20, 24.0, 4)
     save("outlines.png", beside(np.kron(grey(easy), np.ones((2, 2, 1), np.uint8)),
                                 outlined(easy, found(easy))))
 
@@ -106,7 +106,7 @@ def draw_report() -> None:
     with tempfile.TemporaryDirectory() as folder:
         samples = simulate_experiment(Path(folder), SimulateOptions(seed=3, clumping=0.15))
         run = cellwright.analyze(samples, Path(folder, "run"))
-        save("report.png", photograph(run.report, (1280, 1180)), colours=96)
+        save("report.png", photograph(run.report, (1280, 1100)), colours=96)
         save("report_counts.png", photograph(run.report, (1280, 1100), top=1620), colours=96)
 
 

@@ -231,16 +231,21 @@ def _family(title: str, columns: Sequence[Column]) -> str:
         twin = physical([column])
         name = f"`{column.name}`" + (f"<br>`{twin[0].name}`" if twin else "")
         unit = column.unit + (f"<br>{twin[0].unit}" if twin else "")
-        remarks = [column.dtype]
-        if column.circular:
-            remarks.append(f"circular, period {_period(column.circular)}")
-        if not column.comparable:
-            remarks.append("not compared")
-        rows.append(
-            (name, unit, column.meaning, _bounds(column), "; ".join(remarks), column.source)
-        )
-    head = ("column", "unit", "meaning", "can be", "kind", "source")
-    return f"## {title}\n\n" + _table(head, rows)
+        rows.append((name, unit, _meaning(column), _bounds(column)))
+    return f"## {title}\n\n" + _table(("column", "unit", "meaning", "can be"), rows)
+
+
+def _meaning(column: Column) -> str:
+    remarks = [_TYPES[column.dtype]] if column.dtype in _TYPES else []
+    if column.circular:
+        remarks.append(f"circular, period {_period(column.circular)}")
+    if not column.comparable:
+        remarks.append("not compared")
+    text = column.meaning + (f" *({'; '.join(remarks)})*" if remarks else "")
+    return text + (f"<br><small>{column.source}</small>" if column.source else "")
+
+
+_TYPES = {"int64": "whole number", "bool": "true or false", "str": "text"}
 
 
 def _period(radians: float) -> str:

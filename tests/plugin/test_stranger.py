@@ -22,6 +22,10 @@ stranger = cellwright_stranger:READER
 stranger = cellwright_stranger:FEATURE
 [cellwright.checks]
 stranger = cellwright_stranger:CHECK
+[cellwright.filters]
+headless = cellwright_stranger:FILTER
+[cellwright.verbs]
+greet = cellwright_stranger:VERB
 [cellwright.sections]
 stranger = cellwright_stranger:SECTION
 """
@@ -70,6 +74,25 @@ def test_every_door_is_open_to_another_package(tmp_path: Path) -> None:
     assert images["status"].tolist() == ["warned"]
     assert "a stranger looked at it" in images["reason"].iloc[0]
     assert "A stranger counted 2 cells." in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_filter_and_a_verb_of_another_package(tmp_path: Path) -> None:
+    site = install(tmp_path / "site", ENTRY_POINTS)
+    pixels = np.zeros((20, 30), np.uint8)
+    pixels[2:6, 3:8] = pixels[10:14, 20:25] = 100
+    np.save(tmp_path / "a.npy", pixels)
+
+    greeted = run("greet", "you", path=[site])
+    done = run(
+        "analyze", tmp_path / "a.npy", "--out", tmp_path / "run", "--method", "above",
+        "--filter", "headless", "--json", path=[site],
+    )  # fmt: skip
+
+    assert (greeted.returncode, greeted.stdout) == (0, "hello you\n")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["cells"] == 1
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["filters"] == [{"condition": "", "rule": "headless", "removed": 1}]
 
 
 def test_two_claims_to_one_name_are_an_error(tmp_path: Path) -> None:

@@ -130,12 +130,14 @@ def settle(options: AnalyzeOptions) -> Settings:
         checked = method.options(**given)
     except ValidationError as error:
         raise UsageError(_in_words(error, options.method, method)) from error
-    for rule in options.filter:
-        parse_rule(rule)
+    rules = tuple(parse_rule(text).text for text in options.filter)
     chosen = {n: v for n, v in checked.model_dump(mode="json").items() if v is not None}
     return Settings(
         options=options.model_copy(
-            update={"set": tuple(f"{name}={value}" for name, value in chosen.items())}
+            update={
+                "set": tuple(f"{name}={value}" for name, value in chosen.items()),
+                "filter": rules,
+            }
         ),
         method=method,
         method_options=chosen,

@@ -12,6 +12,7 @@ from cellwright.core.method import Method
 from cellwright.core.registry import find
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import key_of
+from cellwright.measure.filters import parse_rule
 from cellwright.measure.table import loaded_features, versions
 from cellwright.pipeline.choice import COLOUR
 from cellwright.quality.judge import check_versions
@@ -143,7 +144,7 @@ def measure_key(unit: Unit, planes: Mapping[str, Any], labels: Mapping[str, Any]
         labels=labels["hash"],
         spacing=asdict(unit.spacing),
         features=_feature_versions(),
-        filters=list(unit.filters),
+        filters=[[rule.text, rule.filter.version] for rule in map(parse_rule, unit.filters)],
         table=unit.measure,
     )
 

@@ -56,7 +56,7 @@ def judge_emptiness(
 def _gap(finite: float) -> str:
     if finite == 1.0:
         return ""
-    return f"; {100 * (1 - finite):.2g} % of the pixels hold no finite number and were left out"
+    return f", and {100 * (1 - finite):.2g} % of the pixels hold no finite number and were left out"
 
 
 def _first(plane: Array) -> float:

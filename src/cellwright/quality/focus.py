@@ -58,7 +58,7 @@ def judge_focus(
     more = "over " if blur >= 0.99 * _LARGEST_BLUR else ""
     reason = f"edges are blurred by {more}{blur:.1f} px (standard deviation)"
     if verdict != "pass":
-        reason += "; the picture seems to be out of focus"
+        reason += ": the picture seems to be out of focus"
     return blur, verdict, reason
 
 

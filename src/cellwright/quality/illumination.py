@@ -68,7 +68,7 @@ def judge_illumination(
     else:
         reason = f"the background differs over the field by {100 * rise:.0f} % of the contrast"
     if verdict != "pass":
-        reason += "; intensities, and which weak cells are found, depend on the place"
+        reason += ": intensities, and which weak cells are found, depend on the place"
     return value, verdict, reason
 
 

@@ -35,7 +35,7 @@ def judge_noise(
     verdict = grade(ratio, warn, fail)
     reason = f"the contrast is {ratio:,.1f} times the noise of a pixel"
     if verdict != "pass":
-        reason += "; edges, and with them areas, are uncertain"
+        reason += ": edges, and with them areas, are uncertain"
     return ratio, verdict, reason
 
 

@@ -46,7 +46,7 @@ def judge_saturation(
     at_top = int(np.count_nonzero(numbers == top))
     value = float(top)
     if not _is_cut(numbers, value, float(bottom), at_top, bits):
-        return 0.0, "pass", f"no pixels are cut off; the largest value is {value:,.6g}"
+        return 0.0, "pass", f"no pixels are cut off, the largest value is {value:,.6g}"
     # Every seventh pixel is enough for a quantile; seven shares no factor with usual widths.
     dark = float(np.quantile(numbers.ravel()[::7], _DARK_QUANTILE))
     bright = int(np.count_nonzero(numbers > dark + _BRIGHT * (value - dark)))
@@ -56,7 +56,7 @@ def judge_saturation(
     of_bright = f"{100 * share:.2g} % of the bright ones"
     reason = f"{of_all} ({of_bright}) are at the largest value {value:,.6g}"
     if verdict != "pass":
-        reason += "; intensities of cells there are too low"
+        reason += ": intensities of cells there are too low"
     return share, verdict, reason
 
 

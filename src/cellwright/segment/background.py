@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from cellwright.core.image import Array
+from cellwright.segment.haze import without_haze
 from cellwright.segment.histogram import otsu
 from cellwright.segment.object_size import distance_inside, typical_diameter
 
@@ -55,14 +56,18 @@ def without_background(heights: Array, smooth: Array, diameter: float | None) ->
 def _first_diameter(smooth: Array) -> float:
     """Diameter of the objects while the ground is still there.
 
-    What is as slow as an eighth of the picture is taken off with a Gaussian, so that not the
-    slope of the ground is measured.
+    Where a threshold cuts out a hump or slope of the ground, what is as slow as an eighth of
+    the picture is taken off first. Elsewhere not: it would hollow out a large nucleus.
     """
-    step = max(1, min(smooth.shape) // COARSE_SIDE)
-    coarse = smooth[step // 2 :: step, step // 2 :: step]
-    slow = ndimage.gaussian_filter(coarse, min(coarse.shape) / 8, mode="nearest")
-    quick = smooth - _on_all_pixels(slow, smooth.shape, step)
-    high = quick > otsu(quick)[0]
+    cut = otsu(smooth)[0]
+    high = smooth > cut
+    pieces, _ = ndimage.label(high)
+    if without_haze(smooth, pieces, float(np.median(smooth[~high])))[1]:
+        step = max(1, min(smooth.shape) // COARSE_SIDE)
+        coarse = smooth[step // 2 :: step, step // 2 :: step]
+        slow = ndimage.gaussian_filter(coarse, min(coarse.shape) / 8, mode="nearest")
+        quick = smooth - _on_all_pixels(slow, smooth.shape, step)
+        high = quick > otsu(quick)[0]
     return typical_diameter(distance_inside(high)) if high.any() else float(max(smooth.shape))
 
 

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from pydantic import Field
 from scipy import ndimage
 
+from cellwright.cli.verb import Asked, Verb
 from cellwright.core.columns import Column
 from cellwright.core.image import Array, Image, Source
 from cellwright.core.labels import Labels, Objects
 from cellwright.core.method import Options
 from cellwright.io.reader import Reader
 from cellwright.measure.feature import Feature
+from cellwright.measure.filters import Filter
 from cellwright.measure.regions import Regions
 from cellwright.quality.check import Check, Verdict
 from cellwright.report.section import Content, ReportData, Section
@@ -66,6 +70,17 @@ def render(data: ReportData) -> Content | None:
     return Content(f"<p>A stranger counted {data.n_cells} cells.</p>")
 
 
+def keep_all_but_first(table: pd.DataFrame, value: None) -> npt.NDArray[np.bool_]:
+    """Leave out the first cell of a plane."""
+    return np.arange(len(table)) > 0
+
+
+def greet(asked: Asked) -> int:
+    """Greet whom the command names."""
+    print(f"hello {asked['name']}")
+    return 0
+
+
 METHOD = Above()
 READER = Reader("stranger", (".strange",), lambda head, path: head.startswith(MAGIC), open_stranger)
 FEATURE = Feature(
@@ -75,4 +90,6 @@ FEATURE = Feature(
     count_pixels,
 )
 CHECK = Check("stranger", 1, "Warns of everything", 1.0, 2.0, judge)
+FILTER = Filter("headless", 1, "the first cell", "headless", lambda text: None, keep_all_but_first)
+VERB = Verb(help="Greet.", run=greet, inputs={"name": "Whom."})
 SECTION = Section("stranger", "From a stranger", 55, render)
