@@ -26,9 +26,16 @@ PICTURES = Path(__file__).parent / "pictures"
 FOUND, TRUE = (255, 196, 60), (70, 220, 235)
 """Colours of outlines: as found, and as they are."""
 CHROMIUM = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 def grey(plane: Array) -> Array:
@@ -71,19 +78,23 @@ def found(plane: Array, method: str = "threshold", **options: object) -> Array:
 def draw_segmentation() -> None:
     """Draw where the methods work, and where they fail."""
     easy, _ = simulate_nuclei((200, 260), 20, 24.0, 4)
-    save("outlines.png", beside(np.kron(grey(easy), np.ones((2, 2, 1), np.uint8)),
-                                outlined(easy, found(easy))))
+    save(
+        "outlines.png",
+        beside(np.kron(grey(easy), np.ones((2, 2, 1), np.uint8)), outlined(easy, found(easy))),
+    )
 
     clumps, truth = simulate_nuclei((200, 260), 45, 24.0, 11, clumping=0.9)
-    save("threshold_clumps.png", beside(outlined(clumps, truth, TRUE), outlined(clumps, found(clumps))))
-
+    compare("threshold_clumps.png", clumps, truth)
     blurred, truth = simulate_nuclei((200, 260), 45, 24.0, 11, clumping=0.9, blur=7.0)
-    save("threshold_blurred.png", beside(outlined(blurred, truth, TRUE), outlined(blurred, found(blurred))))
-
+    compare("threshold_blurred.png", blurred, truth)
     sheet, truth = simulate_monolayer((200, 260), 44.0, 3)
-    save("watershed_sheet.png", beside(outlined(sheet, truth, TRUE),
-                                       outlined(sheet, found(sheet, "watershed"))))
-    save("threshold_sheet.png", beside(outlined(sheet, truth, TRUE), outlined(sheet, found(sheet))))
+    compare("watershed_sheet.png", sheet, truth, "watershed")
+    compare("threshold_sheet.png", sheet, truth)
+
+
+def compare(name: str, plane: Array, truth: Array, method: str = "threshold") -> None:
+    """Draw the true outlines beside those that a method finds."""
+    save(name, beside(outlined(plane, truth, TRUE), outlined(plane, found(plane, method))))
 
 
 def photograph(page: Path, size: tuple[int, int], top: int = 0) -> Array:
@@ -93,7 +104,7 @@ def photograph(page: Path, size: tuple[int, int], top: int = 0) -> Array:
         raise SystemExit("there is no chromium: the pictures of the report were left as they are")
     with tempfile.TemporaryDirectory() as folder:
         shot = Path(folder, "shot.png")
-        subprocess.run(
+        subprocess.run(  # noqa: S603 - a program of this machine, a page of ours
             [browser, *CHROMIUM, f"--user-data-dir={folder}/profile", f"--screenshot={shot}",
              f"--window-size={size[0]},{size[1] + top}", page.as_uri()],
             check=True, capture_output=True,

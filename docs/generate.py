@@ -35,7 +35,11 @@ DOORS = {
     "readers": ("a file format", "cellwright.io.reader.Reader", "add-a-reader"),
     "methods": ("a way to find cells", "cellwright.core.method.Method", "add-a-method"),
     "features": ("a family of measurements", "cellwright.measure.feature.Feature", "add-a-feature"),
-    "filters": ("a rule that leaves cells out", "cellwright.measure.filters.Filter", "add-a-filter"),
+    "filters": (
+        "a rule that leaves cells out",
+        "cellwright.measure.filters.Filter",
+        "add-a-filter",
+    ),
     "checks": ("a quality check", "cellwright.quality.check.Check", "add-a-check"),
     "sections": ("a section of the report", "cellwright.report.section.Section", "add-a-section"),
     "verbs": ("a command", "cellwright.cli.verb.Verb", "add-a-verb"),
@@ -101,8 +105,10 @@ def _import(node: ast.Import | ast.ImportFrom, used: set[str]) -> str:
     if not names or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
         return ""
     kept = ", ".join(a.name + (f" as {a.asname}" if a.asname else "") for a in names)
-    return f"from {node.module} import {kept}" if isinstance(node, ast.ImportFrom) else (
-        f"import {kept}"
+    return (
+        f"from {node.module} import {kept}"
+        if isinstance(node, ast.ImportFrom)
+        else (f"import {kept}")
     )
 
 

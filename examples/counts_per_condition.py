@@ -5,10 +5,12 @@ thousands of cells of three dishes are three observations, and a mean with its s
 dishes says what was seen. Tests belong to a design that was chosen before.
 """
 
-import pandas as pd
+from pathlib import Path
 
-cells = pd.read_parquet("run/cells.parquet", engine="fastparquet")
-images = pd.read_csv("run/images.csv")
+from cellwright import Run
+
+run = Run(Path("run"))
+cells, images = run.cells, run.images
 
 usable = images[images["status"].isin(["done", "warned"])]
 per_replicate = (

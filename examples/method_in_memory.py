@@ -39,7 +39,7 @@ class Above:
         return Objects({"nucleus": Labels(labels, "YX")}, decisions={"cut": float(cut)})
 
 
-picture, truth = simulate_nuclei((256, 256), n=20, seed=1)
+picture, truth = simulate_nuclei((256, 256), n=20, seed=1, clumping=0)
 image = Image(picture, "YX", spacing=Spacing(y=0.5, x=0.5))
 method = Above()
 

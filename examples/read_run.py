@@ -23,4 +23,4 @@ assert cells.loc[(first, label), "area_px"] == np.count_nonzero(labels == label)
 
 record = run.record
 print("method:", record["method"]["name"], record["method"]["options"])
-print("threshold that was found:", record["inputs"][0]["decisions"]["threshold"])
+print("what it found out:", record["inputs"][0]["decisions"])

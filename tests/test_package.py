@@ -109,3 +109,18 @@ def test_large_files_stay_out_of_the_package() -> None:
 
     assert max(sizes.values()) < 5e6
     assert sum(size for path, size in sizes.items() if path.suffix != ".pyc") < 12e6
+
+
+def test_folders_and_functions_of_one_name_live_together() -> None:
+    code = (
+        "import cellwright, numpy as np\n"
+        "before = callable(cellwright.measure)\n"
+        "import cellwright.measure.table as table\n"
+        "import cellwright.segment.threshold as threshold\n"
+        "assert before and callable(cellwright.measure) and callable(table.measure_plane)\n"
+        "try: cellwright.measure('nothing', 'nowhere', 'out')\n"
+        "except cellwright.core.errors.UsageError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "nowhere: there is no such file or folder\n"

@@ -61,16 +61,25 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
-class _Package(ModuleType):
-    """Keeps the folders of the house from hiding the functions of the same name.
+class _Room(ModuleType):
+    """A folder of the house that is called like a function: `measure`, `report`, `segment`."""
 
-    Python would set ``cellwright.measure`` to the folder as soon as anything imports from
-    it; a user means the function. ``from cellwright.measure.table import …`` goes on to work.
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        name = self.__name__.rpartition(".")[2]
+        return getattr(import_module("cellwright.api"), name)(*arguments, **options)
+
+
+class _Package(ModuleType):
+    """Makes ``cellwright.measure(…)`` work, whether the folder ``measure`` was imported or not.
+
+    As soon as anything imports from the folder, Python makes it an attribute of the package,
+    in the place of the function of the same name.
     """
 
     def __setattr__(self, name: str, value: object) -> None:
-        if not (name in __all__ and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
+        if name in __all__ and isinstance(value, ModuleType):
+            value.__class__ = _Room
+        super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package

@@ -85,12 +85,13 @@ class Outcome:
     def warnings(self) -> list[str]:
         """All that a person should know before believing the picture's numbers."""
         said = [f["reason"] for f in self.worst_findings().values() if f["verdict"] != "pass"]
+        decisions = [s["segment"].facts["decisions"] for s in self.frames if "segment" in s]
         if self.frames and self.n_cells == 0:
-            said.insert(0, "no cells were found")
+            why = sorted({str(d["no_objects"]) for d in decisions if d.get("no_objects")})
+            said.insert(0, "no cells were found" + (f" ({', '.join(why)})" if why else ""))
         bad = sum(int(steps["planes"].facts["not_finite"]) for steps in self.frames)
         if bad:
             said.append(f"{bad} pixels are NaN or infinite and were left out")
-        decisions = [s["segment"].facts["decisions"] for s in self.frames if "segment" in s]
         said += sorted({str(d["warning"]) for d in decisions if d.get("warning")})
         return said
 

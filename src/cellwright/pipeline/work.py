@@ -21,7 +21,7 @@ __all__ = ["WORKER_BYTES", "Done", "do_units", "units_of"]
 # what reading, judging and measuring take for each pixel of a plane beside the picture's own
 # bytes (several float64 copies and the tables of foreground pixels).
 WORKER_BYTES = 250 * 10**6
-_BYTES_PER_PIXEL = 120
+_BYTES_PER_PIXEL = 40
 _COPIES = 3
 
 

@@ -22,7 +22,7 @@ from cellwright.segment.object_size import distance_inside, typical_diameter
 
 __all__ = ["METHOD", "Watershed", "WatershedOptions"]
 
-SCALE_SHARE = 0.1
+SCALE_SHARE = 0.15
 """Width of the filter that finds borders, in diameters of a cell."""
 
 LEAST_SCALE, FIRST_SCALE = 1.0, 2.0
@@ -43,7 +43,7 @@ class WatershedOptions(Options):
         None, gt=0, description="Of a typical cell in pixels; without, found in the picture."
     )
     neck: float = Field(
-        0.7, gt=0, le=1, description="Seeds by distance: a pass below this share parts two."
+        0.6, gt=0, le=1, description="Seeds by distance: a pass below this share parts two."
     )
     depth: float = Field(
         0.3, ge=0, description="Seeds by intensity: least height of a border between two cells,"
@@ -64,7 +64,7 @@ class Watershed:
     version = 1
     options: type[Options] = WatershedOptions
     memory = 120
-    """Bytes a pixel, as for ``threshold``."""
+    """Bytes a pixel: 50 measured, and room for 64-bit floats."""
 
     def segment(self, image: Image, options: WatershedOptions) -> Objects:
         """Find the cells of one plane; see `cellwright.core.method.Method`."""
