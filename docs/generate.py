@@ -166,15 +166,22 @@ def _options(model: type[Options]) -> list[tuple[str, str, str]]:
         word = field.rstrip("_").replace("_", "-")
         kind = _kind(info.annotation)
         written = f"`--{word}`" if kind == "yes or no" else f"`--{word} {_placeholder(info)}`"
-        rows.append((written, _default(info), info.description or ""))
+        rows.append((written, _default(info), _choices(info.annotation) + (info.description or "")))
     return rows
+
+
+def _choices(annotation: Any) -> str:
+    """Words of which an option takes one, to stand before its description."""
+    if get_origin(annotation) is not Literal:
+        return ""
+    words = [f"`{word}`" for word in get_args(annotation)]
+    return ", ".join(words[:-1]) + f" or {words[-1]}. "
 
 
 def _placeholder(info: FieldInfo) -> str:
     kind = _kind(info.annotation)
-    return {"text": "TEXT", "number": "NUMBER", "whole number": "N", "texts": "TEXT"}.get(
-        kind, kind
-    )
+    words = {"text": "TEXT", "number": "NUMBER", "whole number": "N", "texts": "TEXT"}
+    return words.get(kind, "WORD")
 
 
 def _kind(annotation: Any) -> str:

@@ -103,3 +103,15 @@ def test_two_rows_of_one_picture_are_refused(tmp_path: Path) -> None:
     samples = _samples(tmp_path, "image,condition\nb.tif,x\nb,y\n")
     with pytest.raises(UsageError, match="lines 2 and 3"):
         samples.match(["d/b.tif"])
+
+
+def test_a_row_with_a_path_from_elsewhere_is_joined_by_its_unique_name(tmp_path: Path) -> None:
+    table = tmp_path / "samples.csv"
+    table.write_text("image,condition\npictures/a.tif,drug\npictures/b.tif,control\n")
+
+    rows = read_samples(table).match(["a.tif", "b.tif", "c.tif"])
+
+    assert {image: row.condition for image, row in rows.items()} == {
+        "a.tif": "drug",
+        "b.tif": "control",
+    }

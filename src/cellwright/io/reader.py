@@ -37,7 +37,7 @@ class Reader:
     """A file format that can be read.
 
     A reader is found by the entry point group ``cellwright.readers``. See the how-to "Add a
-    file format".
+    reader".
 
     Attributes
     ----------

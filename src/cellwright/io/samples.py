@@ -132,7 +132,8 @@ class Samples:
             elif wanted in by_scene:  # one row for all scenes of a file
                 meant = by_scene[wanted]
             else:
-                meant = by_name.get(wanted) or by_stem.get(wanted) or []
+                name = PurePosixPath(wanted).name
+                meant = by_name.get(name) or by_stem.get(name) or []
                 if len({image.partition("::")[0] for image in meant}) > 1:
                     raise self._error(
                         f"{wanted!r} stands for several pictures: {_few(meant)}",

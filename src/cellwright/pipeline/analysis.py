@@ -255,11 +255,14 @@ class _Analysis:
         self.pool = pool
         self.listener = listener
         self.memory = memory
+        self._samples_sha256 = ""
         self.computed: Counter[str] = Counter()
         self.reused: Counter[str] = Counter()
 
     def run(self, inputs: Inputs, samples: Samples | None) -> Run:
         """Go all parts in order."""
+        if samples is not None:
+            self._samples_sha256 = file_digest(samples.path)
         corrections = take_corrections(self.folder)
         pictures, skipped = _planned(inputs, samples, self.settings, self.pool, self.listener)
         outcomes = self._outcomes(pictures, corrections)
@@ -380,7 +383,7 @@ class _Analysis:
             outcomes,
             skipped,
             verb=stages.verb,
-            samples_sha256=file_digest(self.start.samples) if self.start.samples else "",
+            samples_sha256=self._samples_sha256,
             notes=notes,
         )
         if stages.measure:

@@ -57,6 +57,11 @@ class WatershedOptions(Options):
     )
 
 
+TEXTURE = 10.0
+"""Estimated diameter in pixels below which a sheet of cells is probably grain or texture: no
+border could be seen in cells so small."""
+
+
 class Watershed:
     """Watershed of the borders; see `WatershedOptions`."""
 
@@ -104,6 +109,10 @@ def _segment(grey: Grey, options: WatershedOptions, decisions: dict[str, float |
         "min_area_px": round(least, 2),
         "removed_small": removed,
     }
+    if options.diameter is None and diameter < TEXTURE:
+        decisions["warning"] = (
+            f"the cells seem to be {diameter:.0f} px wide: probably texture, give --diameter"
+        )
     return renumber(labels)
 
 
