@@ -15,11 +15,12 @@ from cellwright.core.registry import find
 from cellwright.engine.events import CancelToken, Listener, silent
 from cellwright.engine.executors import MakeExecutor
 from cellwright.io.open import open_images, read
-from cellwright.pipeline.analysis import Stages, Start, analyze_pictures
+from cellwright.pipeline.analysis import analyze_pictures
 from cellwright.pipeline.options import AnalyzeOptions, Execution
 from cellwright.pipeline.planes import finite
 from cellwright.pipeline.reporting import rewrite_report
 from cellwright.pipeline.run import Run
+from cellwright.pipeline.start import Stages, Start
 
 __all__ = [
     "Image",

@@ -22,7 +22,11 @@ def gathered(asked: Asked) -> dict[str, Any]:
     if recipe is not None:
         from cellwright.pipeline.record import read_recipe
 
-        typed = read_recipe(recipe).model_dump() | typed
+        kept = read_recipe(recipe).model_dump(exclude={"limit"})
+        if typed.get("method", kept["method"]) != kept["method"]:
+            kept["set"] = ()  # options of another method
+        both = (*kept["set"], *typed.get("set", ()))  # of two values of one option the last counts
+        typed = kept | typed | {"set": both}
     return typed | asked.of(Execution)
 
 

@@ -14,12 +14,13 @@ __all__ = ["describe"]
 def describe(asked: Asked, options: dict[str, Any]) -> int:
     """Print which pictures would be worked on, and how; gives the exit code."""
     from cellwright.api import split_options
-    from cellwright.pipeline.analysis import Start, plan_pictures
+    from cellwright.pipeline.start import Start, plan_pictures
 
     what, how = split_options(options)
     start = Start(tuple(asked["inputs"]), asked["out"], what, how, asked["samples"])
     with progress(asked) as listener:
-        pictures, skipped, settings = plan_pictures(start, listener)
+        plan, settings = plan_pictures(start, listener)
+    pictures, skipped = plan.pictures, plan.skipped
     rows = [
         {
             "image": picture.image,
@@ -40,6 +41,7 @@ def describe(asked: Asked, options: dict[str, Any]) -> int:
             "method": settings.options.method,
             "pictures": rows,
             "skipped": [{"image": s.image, "reason": s.reason} for s in skipped],
+            "notes": list(plan.notes),
         }
         print(json.dumps(facts, indent=1))
     else:
@@ -59,5 +61,7 @@ def describe(asked: Asked, options: dict[str, Any]) -> int:
             print(f"{row['image']!r}: {state}")
         for s in skipped:
             print(f"{s.image!r}: skipped: {s.reason}")
+        for note in plan.notes:
+            print(note)
         print(f"{len(rows)} pictures by the method {settings.options.method}; nothing was written")
     return 1 if any(row["problem"] for row in rows) else 0

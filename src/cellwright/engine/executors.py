@@ -240,7 +240,11 @@ class Pool:
         return piece.memory + sum(other.memory for other in flying) <= self._memory
 
     def _alone(self, function: Callable[[Task], Result], task: Task) -> Result | Died:
-        future = self._executor.submit(function, task)
+        try:
+            future = self._executor.submit(function, task)
+        except BrokenExecutor:  # it broke while it was idle: this piece has no part in that
+            self._renew()
+            future = self._executor.submit(function, task)
         try:
             while not wait([future], timeout=_POLL_S).done:
                 self._cancel.check()

@@ -61,6 +61,7 @@ class Journal:
         self._path = path
         self._steps: dict[tuple[str, str], Step] = {}
         self._published: dict[str, list[str]] = {}
+        self._images: dict[str, str] = {}
         with run_errors(path):
             if path.exists():
                 self._load()
@@ -98,12 +99,13 @@ class Journal:
     def _take(self, entry: Mapping[str, Any]) -> None:
         if "publish" in entry:
             self._published.setdefault(str(entry["publish"]), []).append(str(entry["sha256"]))
+            self._images[str(entry["publish"])] = str(entry.get("image", ""))
         elif {"step", "key", "files", "facts"} <= entry.keys():
             step = Step(entry["step"], entry["key"], entry["files"], entry["facts"])
             self._steps[step.name, step.key] = step
 
     def _append(self, entries: Iterable[Mapping[str, Any]]) -> None:
-        text = "".join(json.dumps(e, sort_keys=True, ensure_ascii=True) + "\n" for e in entries)
+        text = "".join(json.dumps(e, ensure_ascii=True) + "\n" for e in entries)
         with run_errors(self._path), self._path.open("ab") as stream:
             start = stream.tell()
             try:
@@ -132,14 +134,20 @@ class Journal:
         )
         self._steps.update({(s.name, s.key): s for s in new})
 
-    def announce(self, path: str, sha256: str) -> None:
+    def announce(self, path: str, sha256: str, *, image: str = "") -> None:
         """Say that a file of this content is about to be put at `path` (relative to the run).
 
         Announced before it is done: a file there with any other content is somebody's own.
         """
-        if sha256 not in self._published.get(path, ()):
-            self._append([{"publish": path, "sha256": sha256}])
+        known = sha256 in self._published.get(path, ())
+        if not known or self._images.get(path) != image:
+            self._append([{"publish": path, "sha256": sha256, "image": image}])
             self._published.setdefault(path, []).append(sha256)
+            self._images[path] = image
+
+    def image_of(self, path: str) -> str:
+        """Give the picture to which a published file belonged when it was last announced."""
+        return self._images.get(path, "")
 
     @property
     def published(self) -> Mapping[str, list[str]]:

@@ -16,7 +16,10 @@ from cellwright.engine.keys import bytes_hash, file_digest
 
 __all__ = ["RunFolder", "step_file", "write_step_file"]
 
-_OURS = ("report.html", "cells.csv", "cells.parquet", "images.csv", "run.json", "labels")
+_OURS = (
+    "report.html", "cells.csv", "cells.parquet", "images.csv", "quality.csv", "run.json",
+    "recipe.toml", "methods.md", "log.jsonl", "labels", "figures",
+)  # fmt: skip
 
 
 class RunFolder:
@@ -87,15 +90,30 @@ class RunFolder:
                 return None
         return step
 
-    def publish(self, relative: str, data: bytes) -> None:
-        """Put a file for people into the run, unless just this content is there already."""
+    def publish(self, relative: str, data: bytes, *, image: str = "") -> None:
+        """Put a file for people into the run, unless just this content is there already.
+
+        Parameters
+        ----------
+        relative
+            Path within the run.
+        data
+            The content.
+        image
+            The picture that it belongs to, if it is a label image.
+        """
         path = self.path / relative
         sha256 = bytes_hash(data)
-        if path.is_file() and file_digest(path) == sha256:
-            self.journal.announce(relative, sha256)
-            return
-        self.journal.announce(relative, sha256)
-        write_atomic(path, data, self.temporary)
+        self.journal.announce(relative, sha256, image=image)
+        if not (path.is_file() and file_digest(path) == sha256):
+            write_atomic(path, data, self.temporary)
+
+    def is_edited(self, relative: str) -> bool:
+        """Whether a file is there whose content this run never announced: somebody's own."""
+        path = self.path / relative
+        if not path.is_file():
+            return False
+        return file_digest(path) not in self.journal.published.get(relative, ())
 
     def set_aside(self, relative: str) -> None:
         """Move a file whose input is gone to ``.work/orphans``; nothing is deleted."""

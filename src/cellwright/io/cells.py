@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, Literal, TextIO
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,9 @@ class CellsWriter:
             if column.dtype == "str":
                 safe[column.name] = _escaped(table[column.name])
         header = False if self._started else [escape(column.name) for column in self._columns]
-        safe.to_csv(self._stream, index=False, header=header, lineterminator="\n")
+        safe.to_csv(
+            self._stream, index=False, header=header, lineterminator="\n", quoting=_quoting(safe)
+        )
         self._write_parquet(table)
         self._started = True
 
@@ -92,6 +95,13 @@ class CellsWriter:
         )
 
 
+def _quoting(table: pd.DataFrame) -> Literal[0, 2]:
+    """Quote all text where some of it holds a carriage return, which Python leaves bare."""
+    text = table.select_dtypes(exclude=["number", "bool"])
+    bare = any("\r" in str(value) for name in text for value in text[name].unique())
+    return csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
+
+
 def _escaped(values: pd.Series) -> pd.Series:
     """Escape each different text once: a column of 100,000 cells has few of them."""
     return values.map({value: escape(value) for value in values.unique()})
@@ -106,7 +116,7 @@ def write_table(stream: TextIO, table: pd.DataFrame) -> None:
                 lambda value: escape(value) if isinstance(value, str) else value
             )
     safe.columns = pd.Index([escape(str(name)) for name in table.columns])
-    safe.to_csv(stream, index=False, lineterminator="\n")
+    safe.to_csv(stream, index=False, lineterminator="\n", quoting=_quoting(safe))
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cellwright.core.errors import UsageError
 from cellwright.io.foreign import MICROSCOPE_FORMATS, foreign_format
+from cellwright.io.names import legible
 from cellwright.io.open import HEAD, known_extensions, reader_of, split_scene
 from cellwright.io.samples import read_samples
 
@@ -121,7 +122,7 @@ def find_inputs(inputs: Sequence[str | Path], *, exclude: Path | None = None) ->
 def _identity(file: str, root: str) -> str:
     inside = root.rstrip(os.sep) + os.sep
     near = file[len(inside) :] if file.startswith(inside) else os.path.relpath(file, root)
-    return near.replace(os.sep, "/")
+    return legible(near.replace(os.sep, "/"))
 
 
 def _add(walk: _Walk, given: str) -> str:
@@ -243,7 +244,7 @@ def _enter(walk: _Walk, folder: Path, is_top: bool) -> bool:
         elif not is_top:
             return False
     elif walk.exclude is not None and os.path.samestat(status, walk.exclude) and not is_top:
-        reason = "the output folder"
+        return False  # unsaid: at the first start it is not there yet, and nothing may differ
     elif not is_top and _is_run(folder):
         reason = "a folder that cellwright has written"
     elif not is_top and _is_zarr(folder):

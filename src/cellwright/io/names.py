@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-__all__ = ["label_paths"]
+__all__ = ["label_paths", "legible"]
 
 # What Windows refuses in a name, and with it every control character ("Naming Files, Paths,
 # and Namespaces", Microsoft); the slash separates folders and never gets here.
@@ -83,14 +83,26 @@ def _safe(name: str) -> str:
     name = _REFUSED.sub(lambda match: _percent(match[0]), name)
     if name.strip(".") == "" or _RESERVED.match(name):
         name = _percent(name[0]) + name[1:]
-    # A name that is not UTF-8 comes with surrogates: its bytes are kept, in writing.
-    name = "".join(_percent(c) if "\ud800" <= c <= "\udfff" else c for c in name)
+    name = legible(name)
     raw = name.encode("utf-8")
     if len(raw) <= _LONGEST:
         return name
     digest = hashlib.sha256(raw).hexdigest()[:_DIGEST]
     ending = ".tif" if name.endswith(".tif") else ""
     return raw[:_KEPT].decode("utf-8", "ignore") + "~" + digest + ending
+
+
+def legible(name: str) -> str:
+    r"""Write the bytes of a name that is not UTF-8 as percent codes; other names stay.
+
+    Python carries such bytes as surrogates, which no text file can hold.
+
+    Examples
+    --------
+    >>> legible("gr\udcfcn.tif")
+    'gr%FCn.tif'
+    """
+    return "".join(_percent(c) if "\ud800" <= c <= "\udfff" else c for c in name)
 
 
 def _percent(text: str) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from cellwright.core.errors import CellwrightError, RunError, UsageError
-from cellwright.core.units import parse_memory
+from cellwright.core.errors import RunError, UsageError
 from cellwright.engine.events import (
     CancelToken,
     Event,
@@ -18,71 +15,35 @@ from cellwright.engine.events import (
     PhaseFinished,
     PhaseStarted,
     PictureFinished,
-    StepFinished,
     silent,
 )
-from cellwright.engine.executors import Died, MakeExecutor, Pool, Work, local_pool
+from cellwright.engine.executors import MakeExecutor, Pool, local_pool
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import file_digest
-from cellwright.engine.memory import default_memory
 from cellwright.engine.run_folder import RunFolder
 from cellwright.io.inputs import Inputs, Skipped
-from cellwright.io.samples import Samples
-from cellwright.pipeline.corrections import set_orphans_aside, take_corrections
+from cellwright.pipeline.corrections import (
+    Correction,
+    find_correction,
+    set_orphans_aside,
+    take_corrections,
+)
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.gallery import choose_shown, draw_previews
 from cellwright.pipeline.given import find_label_file
 from cellwright.pipeline.log import RunLog
-from cellwright.pipeline.options import AnalyzeOptions, Execution
 from cellwright.pipeline.outcome import Outcome, cell_columns, images_table, quality_table
-from cellwright.pipeline.plan import Picture, Settings, find_pictures, planned, settle
+from cellwright.pipeline.plan import Picture
 from cellwright.pipeline.plane_set import UnitResult
-from cellwright.pipeline.probe import Probe, probe
 from cellwright.pipeline.publish import label_paths_of, publish_labels
 from cellwright.pipeline.record import recipe_text, run_record, run_text, summary_of
 from cellwright.pipeline.run import Run, Summary
+from cellwright.pipeline.start import Found, Start, find, look_and_plan, resources
 from cellwright.pipeline.tables import csv_bytes, write_cells
 from cellwright.pipeline.unit import Unit
-from cellwright.pipeline.work import WORKER_BYTES, do_units, memory_of, units_of
+from cellwright.pipeline.work import do_units, memory_of, units_of
 
-__all__ = ["Stages", "Start", "analyze_pictures", "plan_pictures"]
-
-
-@dataclass(frozen=True)
-class Stages:
-    """Which parts of the whole way are gone: each verb goes some of them.
-
-    Attributes
-    ----------
-    verb
-        Name of the verb, for the record.
-    segment
-        Whether the method finds objects; without it, labels are given.
-    measure
-        Whether there is a table of cells.
-    report
-        Whether there are a report, figures and a methods paragraph.
-    labels
-        Folder of given label images, for ``measure``.
-    """
-
-    verb: str = "analyze"
-    segment: bool = True
-    measure: bool = True
-    report: bool = True
-    labels: Path | None = None
-
-
-@dataclass(frozen=True)
-class Start:
-    """What is asked for at one start: pictures, where the run goes, options."""
-
-    inputs: tuple[Path, ...]
-    out: Path
-    options: AnalyzeOptions
-    execution: Execution
-    samples: Path | None = None
-    stages: Stages = Stages()
+__all__ = ["analyze_pictures"]
 
 
 class _Recorder:
@@ -94,62 +55,6 @@ class _Recorder:
     def __call__(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
-
-
-def _resources(execution: Execution) -> tuple[int, int]:
-    """Workers, and bytes for their pictures, within the memory that may be used."""
-    if execution.device == "cuda":
-        raise UsageError(
-            "no method of this version uses a graphics processor", remedy="leave --device out"
-        )
-    memory = parse_memory(execution.memory) if execution.memory else default_memory()
-    wanted = execution.workers or os.cpu_count() or 1
-    workers = max(1, min(wanted, memory // WORKER_BYTES - 1))
-    left = memory - (workers + 1) * WORKER_BYTES
-    if left <= 0:
-        raise UsageError(
-            f"--memory {execution.memory} is not enough to start",
-            remedy=f"it takes {2 * WORKER_BYTES // 10**6} MB and what the pictures need",
-        )
-    return workers, left
-
-
-def plan_pictures(
-    start: Start, listener: Listener = silent, make_executor: MakeExecutor | None = None
-) -> tuple[list[Picture], list[Skipped], Settings]:
-    """Find and open all inputs and decide everything, computing and writing nothing.
-
-    Raises
-    ------
-    UsageError
-        For options or inputs that make no sense.
-    """
-    settings = settle(start.options)
-    inputs, samples = find_pictures(start.inputs, start.out, start.samples)
-    workers, memory = _resources(start.execution)
-    make = make_executor or local_pool(workers)
-    with Pool(make, workers=workers, memory=memory, cancel=CancelToken()) as pool:
-        pictures, skipped = _planned(inputs, samples, settings, pool, listener)
-    return pictures, skipped, settings
-
-
-def _planned(
-    inputs: Inputs, samples: Samples | None, settings: Settings, pool: Pool, listener: Listener
-) -> tuple[list[Picture], list[Skipped]]:
-    limit = settings.options.limit
-    if limit is not None:
-        inputs = Inputs(inputs.found[:limit], inputs.skipped)
-    paths = list(dict.fromkeys(str(found.path) for found in inputs.found))
-    listener(PhaseStarted("files", len(paths)))
-    probes: dict[str, Probe | Failure] = {}
-    for path, result in pool.run(probe, (Work(path) for path in paths)):
-        probes[path] = (
-            Failure("reading this file crashed the reader") if isinstance(result, Died) else result
-        )
-        seconds = {"open": result.seconds} if isinstance(result, Probe) else {}
-        listener(StepFinished("files", path, seconds=seconds))
-    listener(PhaseFinished("files"))
-    return planned(inputs, samples, probes, settings)
 
 
 def analyze_pictures(
@@ -186,12 +91,10 @@ def analyze_pictures(
     CancelledError
         If somebody stopped it.
     """
-    settings = settle(start.options)
-    inputs, samples = find_pictures(start.inputs, start.out, start.samples)
-    if not inputs.found:
-        raise _nothing(start, inputs)
-    _refuse_input_as_output(start)
-    workers, memory = _resources(start.execution)
+    found = find(start)
+    workers, memory = resources(start.execution)
+    if not found.inputs.found:
+        _say_nothing_found(start, found.inputs)
     cancel = cancel or CancelToken()
     make = make_executor or local_pool(workers)
     with (
@@ -206,34 +109,13 @@ def analyze_pictures(
         )
         analysis = _Analysis(
             start,
-            settings,
+            found,
             folder=folder,
             pool=pool,
             listener=_Recorder(log, listener),
             memory=memory,
         )
-        return analysis.run(inputs, samples)
-
-
-def _nothing(start: Start, inputs: Inputs) -> CellwrightError:
-    seen = f"; {len(inputs.skipped)} files were skipped" if inputs.skipped else ""
-    first = inputs.skipped[0] if inputs.skipped else None
-    why = f", such as {first.image}: {first.reason}" if first else ""
-    return RunError(
-        f"there is no picture to work on{seen}{why}",
-        where=", ".join(str(i) for i in start.inputs),
-    )
-
-
-def _refuse_input_as_output(start: Start) -> None:
-    out = start.out.resolve()
-    for path in start.inputs:
-        if path.exists() and path.resolve() == out:
-            raise UsageError(
-                "the output would lie among the pictures",
-                where=str(path),
-                remedy="choose another folder with --out",
-            )
+        return analysis.run()
 
 
 class _Analysis:
@@ -242,7 +124,7 @@ class _Analysis:
     def __init__(
         self,
         start: Start,
-        settings: Settings,
+        found: Found,
         *,
         folder: RunFolder,
         pool: Pool,
@@ -250,26 +132,28 @@ class _Analysis:
         memory: int,
     ) -> None:
         self.start = start
-        self.settings = settings
+        self.found = found
+        self.settings = found.settings
         self.folder = folder
         self.pool = pool
         self.listener = listener
         self.memory = memory
-        self._samples_sha256 = ""
         self.computed: Counter[str] = Counter()
         self.reused: Counter[str] = Counter()
 
-    def run(self, inputs: Inputs, samples: Samples | None) -> Run:
+    def run(self) -> Run:
         """Go all parts in order."""
-        if samples is not None:
-            self._samples_sha256 = file_digest(samples.path)
+        self._refuse_other_verb()
         corrections = take_corrections(self.folder)
-        pictures, skipped = _planned(inputs, samples, self.settings, self.pool, self.listener)
-        outcomes = self._outcomes(pictures, corrections)
-        notes = self._notes(pictures, corrections)
+        plan = look_and_plan(self.found, self.pool, self.listener)
+        notes = [*plan.notes, *self._unused(plan.pictures, corrections)]
+        for note in notes:
+            self.listener(Message("warning", note))
+        outcomes, skipped = self._outcomes(plan.pictures, corrections), plan.skipped
         current = label_paths_of(outcomes)
         for path in set_orphans_aside(self.folder, self._all_paths(current)):
-            self.listener(Message("info", f"{path} moved to .work/orphans: its input is gone"))
+            why = "its input is gone or failed, or its labels have another name now"
+            self.listener(Message("info", f"{path} was moved to .work/orphans: {why}"))
         self._write(outcomes, skipped, notes)
         counts = summary_of(outcomes, skipped)
         return Run(
@@ -285,21 +169,41 @@ class _Analysis:
             ),
         )
 
-    def _given(self, picture: Picture, corrections: dict[str, str]) -> tuple[str, str] | Failure:
+    def _refuse_other_verb(self) -> None:
+        """Refuse to mix the tables of two verbs in one folder."""
+        record = self.start.out / "run.json"
+        if record.is_file():
+            verb = Run(self.start.out).record.get("verb")
+            if verb != self.start.stages.verb:
+                raise UsageError(
+                    f"this folder is a run of `{verb}`",
+                    where=str(self.start.out),
+                    remedy="choose another --out",
+                )
+
+    def _given(
+        self, picture: Picture, corrections: Mapping[str, Correction]
+    ) -> tuple[str, str] | Failure:
         """The label file that stands in for the method's labels, with its hash."""
-        name = picture.label_path.removeprefix("labels/")
-        if name in corrections:
-            return str(self.folder.corrections / name), corrections[name]
+        correction = find_correction(corrections, picture.label_path, picture.image)
+        if correction is not None:
+            return str(correction.path), correction.sha256
         if self.start.stages.labels is None:
             return "", ""
-        file = find_label_file(self.start.stages.labels, name, picture.image)
-        if file is None:
-            return Failure(
-                f"there is no label image for it; it was looked for as {name} and {picture.image}"
-            )
-        return str(file), file_digest(file)
+        name = picture.label_path.removeprefix("labels/")
+        try:
+            file = find_label_file(self.start.stages.labels, name, picture.image)
+            if file is not None:
+                return str(file), file_digest(file)
+        except OSError as error:
+            return Failure(f"its label image cannot be read: {error.strerror}")
+        return Failure(
+            f"there is no label image for it; it was looked for as {name} and {picture.image}"
+        )
 
-    def _outcomes(self, pictures: Sequence[Picture], corrections: dict[str, str]) -> list[Outcome]:
+    def _outcomes(
+        self, pictures: Sequence[Picture], corrections: Mapping[str, Correction]
+    ) -> list[Outcome]:
         """Do all plane sets; the labels of a picture are published as soon as it is done."""
         units: list[Unit] = []
         memory: dict[str, int] = {}
@@ -337,7 +241,15 @@ class _Analysis:
             picture = by_image[item.unit.image]
             if len(frames) == picture.n_frames:
                 del results[item.unit.image]
-                ready[picture.image] = self._finished(_outcome(picture, frames, corrections))
+                outcome = _outcome(picture, frames)
+                correction = find_correction(corrections, picture.label_path, picture.image)
+                ready[picture.image] = self._finished(
+                    replace(
+                        outcome,
+                        corrected=correction is not None,
+                        given_sha256=item.unit.given_sha256,
+                    )
+                )
         return [ready[picture.image] for picture in pictures]
 
     def _count(self, computed: Iterable[Step], reused: Iterable[Step]) -> None:
@@ -346,7 +258,10 @@ class _Analysis:
 
     def _finished(self, outcome: Outcome) -> Outcome:
         if outcome.failure is None and self.start.stages.segment:
-            publish_labels(self.folder, outcome)
+            for path in publish_labels(self.folder, outcome):
+                why = "was edited while the run went on; start again, and it is taken up"
+                self.listener(Message("warning", f"{path} {why}"))
+            outcome = replace(outcome, labels=outcome.picture.label_path)
         n_cells = 0 if outcome.failure is not None else outcome.n_cells
         self.listener(
             PictureFinished(outcome.picture.image, outcome.status, outcome.reason, n_cells)
@@ -359,22 +274,29 @@ class _Analysis:
             return current
         return current | set(self.folder.journal.published)
 
-    def _notes(self, pictures: Sequence[Picture], corrections: dict[str, str]) -> list[str]:
-        known = {p.label_path.removeprefix("labels/") for p in pictures}
-        notes = [
+    def _unused(
+        self, pictures: Sequence[Picture], corrections: Mapping[str, Correction]
+    ) -> list[str]:
+        """Corrections that fit no picture; with ``--limit`` nobody can tell."""
+        if self.settings.options.limit is not None:
+            return []
+        used = {
+            correction.path
+            for p in pictures
+            if (correction := find_correction(corrections, p.label_path, p.image)) is not None
+        }
+        return [
             f"corrections/{name} fits no picture and was not used"
-            for name in sorted(set(corrections) - known)
+            for name, correction in sorted(corrections.items())
+            if correction.path not in used
         ]
-        for note in notes:
-            self.listener(Message("warning", note))
-        return notes
 
     def _write(
         self, outcomes: Sequence[Outcome], skipped: Sequence[Skipped], notes: Sequence[str]
     ) -> None:
         """Write the summaries: tables, record, recipe, report."""
         self.listener(PhaseStarted("summaries", 1))
-        folder, stages = self.folder, self.start.stages
+        folder, stages, samples = self.folder, self.start.stages, self.found.samples
         images = images_table(outcomes, skipped)
         folder.publish("images.csv", csv_bytes(images))
         folder.publish("quality.csv", csv_bytes(quality_table(outcomes)))
@@ -383,7 +305,8 @@ class _Analysis:
             outcomes,
             skipped,
             verb=stages.verb,
-            samples_sha256=self._samples_sha256,
+            segmented=stages.segment,
+            samples_sha256=file_digest(samples.path) if samples is not None else "",
             notes=notes,
         )
         if stages.measure:
@@ -410,9 +333,7 @@ class _Analysis:
         write_report(self.folder)
 
 
-def _outcome(
-    picture: Picture, frames: dict[int, UnitResult | Failure], corrections: dict[str, str]
-) -> Outcome:
+def _outcome(picture: Picture, frames: Mapping[int, UnitResult | Failure]) -> Outcome:
     steps = []
     for number in range(picture.n_frames):
         result = frames[number]
@@ -420,5 +341,21 @@ def _outcome(
             where = f"frame {number}: " if picture.n_frames > 1 else ""
             return Outcome(picture, failure=Failure(where + result.reason))
         steps.append(result.by_name)
-    corrected = picture.label_path.removeprefix("labels/") in corrections
-    return Outcome(picture, tuple(steps), corrected=corrected)
+    return Outcome(picture, tuple(steps))
+
+
+def _say_nothing_found(start: Start, inputs: Inputs) -> None:
+    """List what was skipped, and say that there is nothing to do.
+
+    Raises
+    ------
+    RunError
+        Always.
+    """
+    if inputs.skipped:
+        with RunFolder(start.out) as folder:
+            folder.publish("images.csv", csv_bytes(images_table((), inputs.skipped)))
+    seen = f"; {len(inputs.skipped)} files were skipped, see images.csv" if inputs.skipped else ""
+    raise RunError(
+        f"there is no picture to work on{seen}", where=", ".join(str(i) for i in start.inputs)
+    )

@@ -40,6 +40,8 @@ def choose_channel(header: Header, wanted: str | None) -> Channel | None:
     """
     names = header.channels
     if header.is_colour and len(names) == 1:
+        if wanted not in (None, "", "colour"):
+            raise InputError(f"there is no channel {wanted!r}", remedy="it is a colour picture")
         return Channel(COLOUR, "colour")
     if wanted is not None:
         number = _number(names, wanted)
@@ -81,8 +83,10 @@ def refuse_unchosen(image: str, header: Header, others: int) -> UsageError:
 
 
 def choose_spacing(header: Header, stated: str | None, row_um: float | None) -> Spacing:
-    """Choose the pixel size: as stated on the command line, in samples.csv, or in the file."""
-    stated_um = parse_length(stated) if stated is not None else row_um
+    """Choose the pixel size: of its row in samples.csv, of the command line, or of the file."""
+    stated_um = row_um
+    if stated_um is None and stated is not None:
+        stated_um = parse_length(stated)
     if stated_um is not None:
         return Spacing(header.z_um, stated_um, stated_um)
     return Spacing(header.z_um, header.y_um, header.x_um)

@@ -7,69 +7,118 @@ takes what lies there; nothing that a person made is ever overwritten.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from cellwright.core.errors import RunError
 from cellwright.core.image import Array
-from cellwright.engine.files import run_errors, write_atomic
-from cellwright.engine.keys import file_digest
+from cellwright.engine.files import run_errors
+from cellwright.engine.keys import bytes_hash, file_digest
 from cellwright.engine.run_folder import RunFolder
 
-__all__ = ["count_edited", "set_orphans_aside", "take_corrections"]
+__all__ = [
+    "Correction",
+    "adopt",
+    "count_edited",
+    "find_correction",
+    "set_orphans_aside",
+    "take_corrections",
+]
 
 _LABELS = "labels/"
 _CORRECTIONS = "corrections/"
 
 
-def take_corrections(folder: RunFolder) -> dict[str, str]:
+@dataclass(frozen=True)
+class Correction:
+    """A label file that a person made: where it lies, its hash, and the picture if known."""
+
+    path: Path
+    sha256: str
+    image: str
+
+
+def take_corrections(folder: RunFolder) -> dict[str, Correction]:
     """Copy labels that were edited in place, and list all corrections.
 
     Returns
     -------
     dict
-        From the path below ``labels/`` to the hash of the corrected file.
+        By path below ``labels/``.
 
     Raises
     ------
     RunError
-        If both the label file and its earlier correction were edited since.
+        If both the label file and its earlier correction were edited since, or one of them
+        may not be read.
     """
-    published = folder.journal.published
-    for path in sorted(p for p in published if p.startswith(_LABELS)):
-        edited = folder.path / path
-        if not edited.is_file():
-            continue
-        sha256 = file_digest(edited)
-        if sha256 not in published[path]:
-            _adopt(folder, path.removeprefix(_LABELS), edited.read_bytes(), sha256)
-    if not folder.corrections.is_dir():
-        return {}
-    return {
-        file.relative_to(folder.corrections).as_posix(): file_digest(file)
-        for file in sorted(folder.corrections.rglob("*"))
-        if file.is_file() and not file.name.startswith(".")
-    }
+    with run_errors(folder.path):
+        labels = folder.path / _LABELS
+        for file in _files(labels):
+            name = file.relative_to(labels).as_posix()
+            if folder.is_edited(_LABELS + name):
+                adopt(folder, name)
+        return {
+            name: Correction(
+                file,
+                file_digest(file),
+                folder.journal.image_of(_CORRECTIONS + name)
+                or folder.journal.image_of(_LABELS + name),
+            )
+            for file in _files(folder.corrections)
+            for name in [file.relative_to(folder.corrections).as_posix()]
+        }
 
 
-def _adopt(folder: RunFolder, name: str, data: bytes, sha256: str) -> None:
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(f for f in folder.rglob("*") if f.is_file() and not f.name.startswith("."))
+
+
+def find_correction(
+    corrections: Mapping[str, Correction], label_path: str, image: str
+) -> Correction | None:
+    """Find the correction of a picture: by the picture it was made for, else by its path."""
+    for correction in corrections.values():
+        if correction.image == image:
+            return correction
+    same_path = corrections.get(label_path.removeprefix(_LABELS))
+    return same_path if same_path is not None and not same_path.image else None
+
+
+def adopt(folder: RunFolder, name: str) -> bool:
+    """Copy a label file that was edited in place to ``corrections/``.
+
+    Returns
+    -------
+    bool
+        False if just this edit lies there already.
+
+    Raises
+    ------
+    RunError
+        If its earlier correction was edited as well.
+    """
+    data = (folder.path / _LABELS / name).read_bytes()
+    sha256 = bytes_hash(data)
     relative = _CORRECTIONS + name
     there = folder.path / relative
     if there.is_file():
-        earlier = file_digest(there)
-        if earlier == sha256:
-            return
-        if earlier not in folder.journal.published.get(relative, ()):
+        if file_digest(there) == sha256:
+            return False
+        if folder.is_edited(relative):
             raise RunError(
                 f"labels/{name} and corrections/{name} were both edited",
                 where=str(folder.path),
                 remedy="delete the one that you do not want, and start again",
             )
         folder.set_aside(relative)
-    folder.journal.announce(relative, sha256)
-    with run_errors(there):
-        write_atomic(there, data, folder.temporary)
+    folder.publish(relative, data, image=folder.journal.image_of(_LABELS + name))
+    return True
 
 
 def set_orphans_aside(folder: RunFolder, current: Collection[str]) -> list[str]:

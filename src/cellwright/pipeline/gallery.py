@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cellwright.core.errors import InputError
 from cellwright.core.image import Spacing
 from cellwright.engine.events import Listener, PhaseFinished, PhaseStarted, StepFinished
 from cellwright.engine.executors import Died, Pool, Work
@@ -92,6 +93,7 @@ class _Task:
     spacing: Spacing
     labels: str
     steps: str
+    hashes: dict[str, str]
     key: str
 
 
@@ -159,7 +161,7 @@ def _task(item: Shown, project: str, folder: RunFolder) -> _Task:
     key = key_of(
         step="preview",
         version=PREVIEW_VERSION,
-        planes=done["planes"].facts["hashes"],
+        planes=list(done["planes"].facts["hashes"].items()),
         channel=channel,
         labels=done["measure"].facts["labels_hash"],
         spacing=picture.spacing.x,
@@ -174,6 +176,7 @@ def _task(item: Shown, project: str, folder: RunFolder) -> _Task:
         spacing=picture.spacing,
         labels=str(labels_file(folder.steps, done)),
         steps=str(folder.steps),
+        hashes=done["planes"].facts["hashes"],
         key=key,
     )
 
@@ -183,6 +186,8 @@ def _draw(task: _Task) -> Step | Failure:
         planes = read_planes(
             open_scene(task.path, task.scene, task.image), task.frame, task.project
         )
+        if planes.hashes() != task.hashes:
+            raise InputError("the file changed while the run went on")
         preview = make_preview(
             finite(planes.main(task.channel)),
             decode_labels(Path(task.labels)).pixels(),

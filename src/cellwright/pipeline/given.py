@@ -26,6 +26,8 @@ def find_label_file(labels: Path, label_path: str, image: str) -> Path | None:
         return labels
     below = labels / "labels"
     folder = below if below.is_dir() else labels
-    same = PurePosixPath(image)
-    candidates = [label_path, image, *(str(same.with_suffix(ending)) for ending in _ENDINGS)]
+    same = PurePosixPath(image.replace("::", "__"))
+    if "::" in image:  # a file of the picture's own name holds the labels of another scene
+        same = same.with_name(same.name + ".tif")
+    candidates = [label_path, str(same), *(str(same.with_suffix(ending)) for ending in _ENDINGS)]
     return next((folder / c for c in candidates if (folder / c).is_file()), None)

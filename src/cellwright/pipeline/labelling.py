@@ -16,6 +16,7 @@ from cellwright.engine.run_folder import step_file, write_step_file
 from cellwright.io.label_image import decode_labels, encode_labels
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.corrections import count_edited
+from cellwright.pipeline.filtering import filtered
 from cellwright.pipeline.planes import Planes
 from cellwright.pipeline.unit import Unit, given_key, method_of, options_of, segment_key
 
@@ -64,12 +65,33 @@ def find_labels(unit: Unit, planes: Planes, read: Step) -> Labelled:
 
 
 def take_given(unit: Unit, planes: Planes, found: Labelled | None) -> Labelled:
-    """Take the labels that somebody gave, and count what differs from the method's."""
-    taken = decode_labels(Path(unit.given)).frame(unit.frame)
+    """Take the labels that somebody gave, and count what differs from the method's.
+
+    The person saw what the filters had left, and so that is what is compared.
+
+    Raises
+    ------
+    InputError
+        If the labels cannot be read, or do not fit the picture.
+    """
+    name = Path(unit.given).name
+    try:
+        labels = decode_labels(Path(unit.given))
+    except InputError as error:
+        raise InputError(f"its labels in {name} cannot be used: {error.what}") from error
+    if labels.n_frames != unit.n_frames:
+        raise InputError(
+            f"its labels in {name} have {labels.n_frames} frames, the picture has {unit.n_frames}"
+        )
+    taken = labels.frame(unit.frame)
     objects = Objects({GIVEN_KIND: Labels(taken.pixels(), taken.axes, unit.spacing)}, GIVEN_KIND)
-    facts = {}
+    facts: dict[str, Any] = {}
     if found is not None and found.main.shape == taken.data.shape:
-        facts = {"edited": count_edited(found.main, taken.pixels())}
+        shown = filtered(unit, planes, found.main, measure=False)
+        facts = {
+            "edited": count_edited(shown.labels, taken.pixels()),
+            "removed": {rule: int(n) for rule, n in shown.removed.items()},
+        }
     key = given_key(unit, found.step if found is not None else None)
     return _kept_labels(unit, objects, planes.shape, name="given", key=key, more=facts)
 

@@ -50,4 +50,4 @@ class RunLog:
     def _write(self, kind: str, facts: dict[str, Any]) -> None:
         line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": kind}
         with run_errors(self._path), self._path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line | facts, ensure_ascii=False, default=str) + "\n")
+            stream.write(json.dumps(line | facts, default=str) + "\n")

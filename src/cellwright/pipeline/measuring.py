@@ -14,11 +14,10 @@ from cellwright.core.image import Array
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import array_hash
 from cellwright.engine.run_folder import step_file, write_step_file
-from cellwright.measure.filters import apply_rules, parse_rule
 from cellwright.measure.separation import coverage, separation
-from cellwright.measure.table import measure_plane
+from cellwright.pipeline.filtering import filtered
 from cellwright.pipeline.labelling import Labelled, encoded
-from cellwright.pipeline.planes import Planes, finite
+from cellwright.pipeline.planes import Planes
 from cellwright.pipeline.unit import Unit, measure_key
 
 __all__ = ["FILTERED", "measure_cells", "measured_columns"]
@@ -31,33 +30,23 @@ def measure_cells(unit: Unit, planes: Planes, read: Step, labelled: Labelled) ->
     """Filter and measure the objects of a plane set; gives the finished step."""
     key = measure_key(unit, read.facts, labelled.step.facts)
     main = labelled.main
-    if main.ndim != 2:
+    if main.ndim != 2 and (unit.measure or unit.filters):
         raise UsageError(
             "volumes cannot be measured yet", remedy="project the stack with --project max"
         )
-    rules = [parse_rule(text) for text in unit.filters]
-    kept, removed = main, dict.fromkeys(unit.filters, 0)
-    table: pd.DataFrame | None = None
-    if unit.measure or rules:
-        table = measure_plane(main, planes.channels, unit.spacing)
-    if rules and table is not None:
-        keep, removed = apply_rules(table, rules)
-        if not keep.all():
-            kept = _kept(main, table["label"].to_numpy()[keep])
-            table = measure_plane(kept, planes.channels, unit.spacing)
+    left = filtered(unit, planes, main, measure=unit.measure)
+    kept = left.labels
     files: dict[str, str] = {}
     steps = Path(unit.steps)
     if kept is not main:
         files |= write_step_file(steps, key, FILTERED, encoded(kept, unit))
-    if table is not None and unit.measure:
-        files |= write_step_file(steps, key, "npz", _packed(table))
-    plane = planes.whole if planes.whole is not None else planes.main(unit.channel)
-    grey = plane if plane.ndim == 2 else plane.mean(axis=-1)
+    if left.table is not None and unit.measure:
+        files |= write_step_file(steps, key, "npz", _packed(left.table))
     areas = np.unique(kept[kept > 0], return_counts=True)[1]
     facts = {
         "n_cells": int(areas.size),
-        "removed": {name: int(n) for name, n in removed.items()},
-        "separation": _number(separation(finite(grey), kept)),
+        "removed": {name: int(n) for name, n in left.removed.items()},
+        "separation": _number(_separation(planes, unit, kept)),
         "coverage": _number(coverage(kept)),
         "area_median_px": _number(float(np.median(areas)) if areas.size else float("nan")),
         "labels_hash": array_hash(kept),
@@ -65,15 +54,16 @@ def measure_cells(unit: Unit, planes: Planes, read: Step, labelled: Labelled) ->
     return Step("measure", key, files, facts)
 
 
+def _separation(planes: Planes, unit: Unit, labels: Array) -> float:
+    """How well the labels part the plane in which they were found; NaN for a volume."""
+    if labels.ndim != 2:
+        return float("nan")
+    plane = planes.main(unit.channel)
+    return separation(plane if plane.ndim == 2 else plane.mean(axis=-1), labels)
+
+
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _kept(labels: Array, keep: Array) -> Array:
-    """Labels without those that a rule removed; the others keep their numbers."""
-    present, place = np.unique(labels, return_inverse=True)
-    stays = np.where(np.isin(present, keep), present, 0).astype(labels.dtype)
-    return np.asarray(stays[place.reshape(labels.shape)])
 
 
 def _packed(table: pd.DataFrame) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,13 +32,28 @@ _SEVERITY = {"pass": 0, "warn": 1, "fail": 2}
 
 @dataclass(frozen=True)
 class Outcome:
-    """A picture, and the finished steps of each of its frames (or why there are none)."""
+    """What became of a picture.
+
+    Attributes
+    ----------
+    picture, frames
+        The picture, and the finished steps of each of its frames.
+    failure
+        Why there are none.
+    corrected
+        Whether its labels were edited by a person.
+    labels
+        Path of its label image in the run; empty where none was written.
+    given_sha256
+        Hash of the label file that was used instead of the method's labels.
+    """
 
     picture: Picture
     frames: tuple[Mapping[str, Step], ...] = ()
     failure: Failure | None = None
     corrected: bool = False
-    findings: tuple[Mapping[str, Any], ...] = field(default=())
+    labels: str = ""
+    given_sha256: str = ""
 
     @property
     def n_cells(self) -> int:
@@ -115,23 +130,22 @@ def images_table(outcomes: Sequence[Outcome], skipped: Sequence[Skipped]) -> pd.
     rows += [{"image": s.image, "status": "skipped", "reason": s.reason} for s in skipped]
     rows.sort(key=lambda row: str(row["image"]))
     table = pd.DataFrame(rows, columns=[*_IMAGE_COLUMNS, *checks])
-    text = {name for name, kind in _IMAGE_COLUMNS.items() if kind == "str"}
     for name, kind in _IMAGE_COLUMNS.items():
         if kind == "str":
-            table[name] = table[name].fillna("").astype(object)
+            text = [value if isinstance(value, str) else "" for value in table[name]]
+            table[name] = np.array(text, dtype=object)
         elif kind == "int":
             table[name] = table[name].astype("Int64")
     for name in checks:
         table[name] = pd.to_numeric(table[name])
-    extra = _own_columns(outcomes) - set(table.columns) - text
-    for name in sorted(extra):
-        values = {
-            o.picture.image: (o.picture.row.others.get(name, "") if o.picture.row else "")
-            for o in outcomes
-        }
-        table[name] = table["image"].map(values).fillna("")
+    for name, values in _sample_columns(outcomes).items():
+        if name not in table.columns:
+            table[name] = [values.get(image, "") for image in table["image"]]
     return table
 
+
+# Columns of samples.csv that are told on, where a picture has something in them.
+_TOLD = ("well", "plate", "batch", "donor", "compound", "dose", "dose_unit", "time", "role")
 
 _IMAGE_COLUMNS = {
     "image": "str", "status": "str", "reason": "str", "n_cells": "int", "labels": "str",
@@ -142,8 +156,18 @@ _IMAGE_COLUMNS = {
 }  # fmt: skip
 
 
-def _own_columns(outcomes: Sequence[Outcome]) -> set[str]:
-    return {name for o in outcomes if o.picture.row is not None for name in o.picture.row.others}
+def _sample_columns(outcomes: Sequence[Outcome]) -> dict[str, dict[str, str | float]]:
+    """From each further column of samples.csv, known or the user's own, to values by picture."""
+    columns: dict[str, dict[str, str | float]] = {}
+    for outcome in outcomes:
+        row = outcome.picture.row
+        if row is None:
+            continue
+        known = {name: getattr(row, name) for name in _TOLD}
+        for name, value in (known | dict(row.others)).items():
+            if value not in ("", None):
+                columns.setdefault(name, {})[outcome.picture.image] = value
+    return columns
 
 
 def _row(outcome: Outcome, checks: Sequence[str]) -> dict[str, Any]:
@@ -175,7 +199,7 @@ def _row(outcome: Outcome, checks: Sequence[str]) -> dict[str, Any]:
     pixel_area = spacing.y * spacing.x if spacing.y and spacing.x else None
     return row | {
         "n_cells": outcome.n_cells,
-        "labels": picture.label_path,
+        "labels": outcome.labels,
         "quality": outcome.quality,
         "warnings": "; ".join(outcome.warnings()),
         "edited": outcome.edited,

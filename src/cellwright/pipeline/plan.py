@@ -31,7 +31,7 @@ from cellwright.pipeline.options import AnalyzeOptions
 from cellwright.pipeline.probe import Header, Probe
 from cellwright.quality.judge import parse_thresholds
 
-__all__ = ["Picture", "Settings", "find_pictures", "planned", "settle"]
+__all__ = ["EXCLUDED", "Picture", "Plan", "Settings", "find_pictures", "planned", "settle"]
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Picture:
         Which.
     label_path
         Where its label image goes, relative to the run.
-    sha256
-        Of the file; empty where it could not be read.
+    sha256, files
+        Of the file, empty where it could not be read; and what its files were like then.
     header
         What the file says; None for a failure.
     channel, spacing, interval, diameter_px
@@ -91,6 +91,7 @@ class Picture:
     scene: int = 0
     label_path: str = ""
     sha256: str = ""
+    files: tuple[tuple[str, int, int], ...] = ()
     header: Header | None = None
     channel: Channel | None = None
     spacing: Spacing = Spacing()
@@ -169,33 +170,40 @@ def find_pictures(
         If a path does not exist.
     """
     paths = [Path(i) for i in inputs]
-    if samples is None and len(paths) == 1 and paths[0].suffix.lower() == ".csv":
-        return _named_by(paths[0], out)
+    tables = [path for path in paths if path.suffix.lower() == ".csv"]
+    if tables and (len(paths) > 1 or samples is not None):
+        raise UsageError(
+            "a table of samples stands alone, or is given with --samples", where=str(tables[0])
+        )
     found = find_inputs([str(i) for i in inputs], exclude=out)
+    kept = tuple(f for f in found.found if not _is_output(f.path, out))
+    if tables:
+        return Inputs(kept, found.skipped), read_samples(tables[0])
     if samples is None:
-        return found, None
+        return Inputs(kept, found.skipped), None
     # the table may lie among the pictures: it is no stray file
     table = samples.resolve()
     stray = tuple(
         s for s in found.skipped if not any((p / s.image).resolve() == table for p in paths)
     )
-    return Inputs(found.found, stray), read_samples(samples)
+    return Inputs(kept, stray), read_samples(samples)
 
 
-def _named_by(path: Path, out: Path) -> tuple[Inputs, Samples]:
-    """Find the pictures that samples.csv names, relative to its folder."""
-    table = read_samples(path)
-    everything = find_inputs([str(path.parent)], exclude=out)
-    matched = table.join([found.image for found in everything.found])
-    if matched.unmatched_rows:
-        row = matched.unmatched_rows[0]
-        raise UsageError(
-            f"{len(matched.unmatched_rows)} pictures of the table are not there, "
-            f"such as {row.image}",
-            where=f"{path}, line {row.line}",
-            remedy="paths are relative to the folder of the table",
-        )
-    return Inputs(tuple(f for f in everything.found if f.image in matched.rows), ()), table
+def _is_output(path: Path, out: Path) -> bool:
+    """Whether a file is one that an earlier start wrote: a glob may reach into the run."""
+    if not (out / ".work" / "journal.jsonl").exists():
+        return False
+    folders = [(out / name).resolve() for name in ("labels", "corrections", "figures", ".work")]
+    return any(folder in path.resolve().parents for folder in folders)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done: pictures, what was skipped, and what a person should know."""
+
+    pictures: tuple[Picture, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
 
 
 def planned(
@@ -203,8 +211,19 @@ def planned(
     samples: Samples | None,
     probes: Mapping[str, Probe | Failure],
     settings: Settings,
-) -> tuple[list[Picture], list[Skipped]]:
+) -> Plan:
     """Decide for each picture: its channel, pixel size, label path and row of samples.csv.
+
+    Parameters
+    ----------
+    inputs
+        All that was found.
+    samples
+        Their table.
+    probes
+        By path; files beyond ``--limit`` have none, but count where names are decided.
+    settings
+        Checked options.
 
     Raises
     ------
@@ -213,67 +232,92 @@ def planned(
         that was; or if samples.csv fits no picture.
     """
     found, skipped = _scenes(inputs, probes)
-    rows = samples.match([p.image for p in found]) if samples is not None else {}
-    if samples is not None and found and not rows:
-        raise UsageError(
-            "no row of samples.csv fits any picture",
-            remedy=f"its column image holds paths such as {found[0].image}",
-        )
-    paths = label_paths([p.image for p in found])
+    beyond = [f.image for f in inputs.found if str(f.path) not in probes]
+    everything = [p.image for p in found] + beyond
+    notes = [f"--limit: {len(beyond)} further pictures were not looked at"] if beyond else []
+    rows: Mapping[str, SampleRow] = {}
+    if samples is not None:
+        rows, said = _joined(samples, everything)
+        notes += said
+    paths = label_paths(everything)
     pictures = []
-    unchosen: list[Picture] = []
     for picture in found:
         row = rows.get(picture.image)
         if row is not None and row.exclude:
             why = row.exclude_reason or "no reason given"
-            skipped.append(Skipped(picture.image, f"excluded by samples.csv: {why}"))
-            continue
-        decided = _decided(picture, row, paths[picture.image], settings)
-        if decided.failure is None and decided.channel is None:
-            unchosen.append(decided)
-        pictures.append(decided)
-    if unchosen and unchosen[0].header is not None:
-        raise refuse_unchosen(unchosen[0].image, unchosen[0].header, len(unchosen) - 1)
-    _refuse_if_all_lack_the_channel(pictures, settings)
-    return pictures, sorted(skipped, key=lambda s: s.image)
+            skipped.append(Skipped(picture.image, f"{EXCLUDED}: {why}"))
+        else:
+            pictures.append(_decided(picture, row, paths[picture.image], settings))
+    _refuse_unchosen_channels(pictures, settings)
+    skipped.sort(key=lambda s: s.image)
+    return Plan(tuple(pictures), tuple(skipped), tuple(notes))
+
+
+EXCLUDED = "excluded by samples.csv"
+
+
+def _joined(samples: Samples, images: Sequence[str]) -> tuple[Mapping[str, SampleRow], list[str]]:
+    """Rows by picture, and what is left over on either side, in words."""
+    joined = samples.join(images)
+    if images and not joined.rows:
+        raise UsageError(
+            "no row of samples.csv fits any picture",
+            where=str(samples.path),
+            remedy=f"its column image holds paths such as {images[0]}",
+        )
+    notes = []
+    lost, without = joined.unmatched_rows, joined.unmatched_images
+    if lost:
+        named = ", ".join(f"{row.image} (line {row.line})" for row in lost[:3])
+        notes.append(f"samples.csv: {len(lost)} rows name no picture: {named}")
+    if without:
+        notes.append(f"samples.csv: {len(without)} pictures have no row: {', '.join(without[:3])}")
+    return joined.rows, notes
 
 
 def _scenes(
     inputs: Inputs, probes: Mapping[str, Probe | Failure]
 ) -> tuple[list[Picture], list[Skipped]]:
     """One picture for each scene; unknown content under an unknown extension is skipped."""
-    pictures: list[Picture] = []
+    pictures: dict[tuple[str, int], Picture] = {}
     skipped = list(inputs.skipped)
     for found in inputs.found:
         path = str(found.path)
-        looked = probes[path]
+        looked = probes.get(path)
+        if looked is None:
+            continue
         if isinstance(looked, Failure):
             if looked.unknown and found.path.suffix.lower() not in known_extensions():
                 skipped.append(Skipped(found.image, looked.reason))
             else:
-                pictures.append(Picture(found.image, path, failure=looked))
+                pictures[path, 0] = Picture(found.image, path, failure=looked)
             continue
-        scenes = [h.scene for h in looked.headers]
-        for number, header in enumerate(looked.headers):
-            if found.scene and found.scene not in {header.scene, str(number)}:
-                continue
-            several = len(scenes) > 1 and not found.scene
-            pictures.append(
-                Picture(
-                    f"{found.image}::{header.scene or number}" if several else found.image,
-                    path,
-                    scene=number,
-                    sha256=looked.sha256,
-                    header=header,
-                )
-            )
-        if found.scene and not any(p.path == path for p in pictures):
+        wanted = [
+            number
+            for number, header in enumerate(looked.headers)
+            if not found.scene or found.scene in {header.scene, str(number)}
+        ]
+        if not wanted:
+            names = [header.scene or str(n) for n, header in enumerate(looked.headers)]
             raise UsageError(
                 f"there is no scene {found.scene!r}",
                 where=found.image,
-                remedy="it has " + ", ".join(scenes),
+                remedy="it has " + ", ".join(names),
             )
-    return pictures, skipped
+        file = found.image.removesuffix(f"::{found.scene}") if found.scene else found.image
+        for number in wanted:
+            header = looked.headers[number]
+            # by its name in the file, however it was asked for: one scene, one identity
+            scene = f"::{header.scene or number}" if len(looked.headers) > 1 else ""
+            pictures[path, number] = Picture(
+                file + scene,
+                path,
+                scene=number,
+                sha256=looked.sha256,
+                files=looked.files,
+                header=header,
+            )
+    return sorted(pictures.values(), key=lambda p: p.image), skipped
 
 
 def _decided(
@@ -310,13 +354,16 @@ def _decided(
     )
 
 
-def _refuse_if_all_lack_the_channel(pictures: Sequence[Picture], settings: Settings) -> None:
-    wanted = settings.options.channel
+def _refuse_unchosen_channels(pictures: Sequence[Picture], settings: Settings) -> None:
+    """Refuse pictures in which nobody can tell the channel, or a channel that none has."""
     readable = [p for p in pictures if p.header is not None]
-    if wanted is None or not readable or any(p.channel is not None for p in readable):
-        return
-    failure = readable[0].failure
-    raise UsageError(
-        failure.reason if failure else f"no picture has the channel {wanted!r}",
-        where=readable[0].image,
-    )
+    unchosen = [p for p in readable if p.failure is None and p.channel is None]
+    if unchosen and unchosen[0].header is not None:
+        raise refuse_unchosen(unchosen[0].image, unchosen[0].header, len(unchosen) - 1)
+    wanted = settings.options.channel
+    if wanted is not None and readable and all(p.channel is None for p in readable):
+        failure = readable[0].failure
+        raise UsageError(
+            failure.reason if failure else f"no picture has the channel {wanted!r}",
+            where=readable[0].image,
+        )

@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from cellwright.core.errors import InputError
 from cellwright.core.image import Array
 from cellwright.engine.journal import Step
 from cellwright.pipeline.failure import Failure, failure_of
 from cellwright.pipeline.labelling import Labelled, find_labels, labels_again, take_given
 from cellwright.pipeline.measuring import measure_cells
 from cellwright.pipeline.planes import Planes, read_planes
-from cellwright.pipeline.probe import open_scene
+from cellwright.pipeline.probe import file_states, open_scene
 from cellwright.pipeline.unit import Unit, planes_key, quality_key
 from cellwright.quality.judge import judge_plane
 
@@ -113,7 +114,16 @@ def _work(unit: Unit, clock: _Clock) -> tuple[Step, ...]:
 
 
 def _read(unit: Unit) -> Planes:
-    return read_planes(open_scene(unit.path, unit.scene, unit.image), unit.frame, unit.project)
+    """Read the planes, and make sure that they are of the file that was hashed."""
+    planes = read_planes(open_scene(unit.path, unit.scene, unit.image), unit.frame, unit.project)
+    known = unit.known.get("planes")
+    if file_states(name for name, _, _ in unit.files) != unit.files or (
+        known is not None and planes.hashes() != known.facts["hashes"]
+    ):
+        raise InputError(
+            "the file changed while the run went on", remedy="start the same command again"
+        )
+    return planes
 
 
 def _planes_step(unit: Unit, planes: Planes) -> Step:

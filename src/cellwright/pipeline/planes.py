@@ -75,7 +75,7 @@ def read_planes(image: Image, frame: int, project: str) -> Planes:
         pixels = pixels.astype(np.uint8)
     if "Z" in axes and project != "none":
         place = axes.index("Z")
-        pixels = _projected(pixels, place, project)
+        pixels = _projected(pixels, place, project, colour="S" in axes)
         axes = axes.replace("Z", "")
     if "S" in axes:
         return _colour_planes(pixels, axes, taken)
@@ -99,22 +99,23 @@ def _colour_planes(pixels: Array, axes: str, image: Image) -> Planes:
     return Planes(parts, None, image.bits)
 
 
-def _projected(pixels: Array, place: int, project: str) -> Array:
+def _projected(pixels: Array, place: int, project: str, *, colour: bool) -> Array:
     if project == "max":
         return np.asarray(pixels.max(axis=place))
     if project == "mean":
         return np.asarray(pixels.mean(axis=place, dtype=np.float64).astype(np.float32))
-    return _sharpest(pixels, place)
+    return _sharpest(pixels, place, colour=colour)
 
 
-def _sharpest(pixels: Array, place: int) -> Array:
+def _sharpest(pixels: Array, place: int, *, colour: bool) -> Array:
     """The plane with the strongest local differences (Brenner's gradient), in each channel.
 
     J. F. Brenner and others, J. Histochem. Cytochem. 24 (1976): squared differences over
     two pixels, summed over the plane.
     """
     planes = np.moveaxis(pixels, place, 0)
-    step = planes[..., 2:].astype(np.float64) - planes[..., :-2]
+    grey = planes.mean(axis=-1) if colour else planes.astype(np.float64)
+    step = grey[..., 2:] - grey[..., :-2]
     strength = np.nansum(step**2, axis=(-2, -1))
     best = np.argmax(strength, axis=0)
     if best.ndim == 0:

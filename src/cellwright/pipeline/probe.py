@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from cellwright.engine.keys import file_digest, key_of
 from cellwright.io.open import open_images
 from cellwright.pipeline.failure import Failure, failure_of
 
-__all__ = ["Header", "Probe", "open_scene", "probe"]
+__all__ = ["Header", "Probe", "file_states", "open_scene", "probe"]
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ class Header:
 
 @dataclass(frozen=True)
 class Probe:
-    """A file that could be opened: its hash, and its scenes."""
+    """A file that could be opened: its hash, its scenes, and what it was like then."""
 
     path: str
     sha256: str
     headers: tuple[Header, ...]
+    files: tuple[tuple[str, int, int], ...] = ()
     seconds: float = 0.0
 
 
@@ -65,6 +67,7 @@ def probe(path: str) -> Probe | Failure:
     try:
         images = open_images(Path(path))
         files = sorted({f for image in images for f in image.source.files} | {path})
+        states = file_states(files)
         hashes = [file_digest(Path(f)) for f in files]
         sha256 = hashes[0] if len(hashes) == 1 else key_of(files=hashes)
         headers = tuple(_header(image) for image in images)
@@ -72,7 +75,13 @@ def probe(path: str) -> Probe | Failure:
         return failure_of(error)
     except Exception as error:  # noqa: BLE001 - the boundary of one input
         return failure_of(error)
-    return Probe(path, sha256, headers, time.perf_counter() - started)
+    return Probe(path, sha256, headers, states, time.perf_counter() - started)
+
+
+def file_states(files: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
+    """Name, size in bytes and time of change of files: whether they are still the same."""
+    found = [(file, Path(file).stat()) for file in files]
+    return tuple((file, status.st_size, status.st_mtime_ns) for file, status in found)
 
 
 def _header(image: Image) -> Header:

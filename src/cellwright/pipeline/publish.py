@@ -11,6 +11,7 @@ from cellwright.core.image import Array
 from cellwright.engine.journal import Step
 from cellwright.engine.run_folder import RunFolder, step_file
 from cellwright.io.label_image import decode_labels, encode_labels
+from cellwright.pipeline.corrections import adopt
 from cellwright.pipeline.measuring import FILTERED
 from cellwright.pipeline.outcome import Outcome
 from cellwright.pipeline.plan import Picture
@@ -18,8 +19,15 @@ from cellwright.pipeline.plan import Picture
 __all__ = ["label_paths_of", "labels_file", "publish_labels"]
 
 
-def publish_labels(folder: RunFolder, outcome: Outcome) -> None:
-    """Write the label image of each kind of object of a finished picture."""
+def publish_labels(folder: RunFolder, outcome: Outcome) -> list[str]:
+    """Write the label image of each kind of object of a finished picture.
+
+    Returns
+    -------
+    list of str
+        Paths that were left alone, because a person edited them while the run went on.
+    """
+    left = []
     picture, steps = outcome.picture, folder.steps
     files = {picture.label_path: [labels_file(steps, frame) for frame in outcome.frames]}
     for kind, path in _other_kinds(outcome).items():
@@ -27,7 +35,11 @@ def publish_labels(folder: RunFolder, outcome: Outcome) -> None:
             step_file(steps, frame["segment"].key, f"{kind}.tif") for frame in outcome.frames
         ]
     for path, of_frames in files.items():
-        folder.publish(path, _joined(of_frames, picture))
+        if folder.is_edited(path) and adopt(folder, path.removeprefix("labels/")):
+            left.append(path)
+        else:
+            folder.publish(path, _joined(of_frames, picture), image=picture.image)
+    return left
 
 
 def label_paths_of(outcomes: Iterable[Outcome]) -> set[str]:

@@ -18,7 +18,7 @@ from cellwright.core.version import VERSION
 from cellwright.io.inputs import Skipped
 from cellwright.pipeline.options import AnalyzeOptions
 from cellwright.pipeline.outcome import Outcome, measured_channels
-from cellwright.pipeline.plan import Settings
+from cellwright.pipeline.plan import EXCLUDED, Settings
 
 __all__ = ["read_recipe", "recipe_text", "run_record", "run_text"]
 
@@ -38,6 +38,7 @@ def run_record(
     skipped: Sequence[Skipped],
     *,
     verb: str,
+    segmented: bool,
     samples_sha256: str,
     notes: Sequence[str],
 ) -> dict[str, Any]:
@@ -49,11 +50,7 @@ def run_record(
         "versions": {name: version(name) for name in _PACKAGES},
         "device": "cpu",
         "options": settings.options.model_dump(mode="json"),
-        "method": {
-            "name": settings.options.method,
-            "version": settings.method.version,
-            "options": settings.all_method_options,
-        },
+        "method": _method(settings, segmented=segmented),
         "samples_sha256": samples_sha256,
         "inputs": [_input(outcome, settings) for outcome in outcomes],
         "skipped": [asdict(s) for s in skipped if not _excluded(s)],
@@ -64,6 +61,16 @@ def run_record(
             {"image": o.picture.image, "edited": o.edited} for o in outcomes if o.corrected
         ],
         "summary": summary_of(outcomes, skipped),
+    }
+
+
+def _method(settings: Settings, *, segmented: bool) -> dict[str, Any]:
+    if not segmented:
+        return {"name": "given labels", "version": 1, "options": {}}
+    return {
+        "name": settings.options.method,
+        "version": settings.method.version,
+        "options": settings.all_method_options,
     }
 
 
@@ -81,7 +88,7 @@ def summary_of(outcomes: Sequence[Outcome], skipped: Sequence[Skipped]) -> dict[
 
 
 def _excluded(skipped: Skipped) -> bool:
-    return skipped.reason.startswith("excluded by samples.csv")
+    return skipped.reason.startswith(EXCLUDED)
 
 
 def _input(outcome: Outcome, settings: Settings) -> dict[str, Any]:
@@ -108,14 +115,10 @@ def _input(outcome: Outcome, settings: Settings) -> dict[str, Any]:
         "spacing": asdict(picture.spacing),
         "interval": picture.interval,
         "frames": picture.n_frames,
-        "labels": picture.label_path if outcome.failure is None else "",
+        "labels": outcome.labels,
+        "labels_sha256": outcome.given_sha256,
     }
-    # sorted: a step that was read back from the journal has its facts in another order
-    decisions = [
-        dict(sorted(s["segment"].facts["decisions"].items()))
-        for s in outcome.frames
-        if "segment" in s
-    ]
+    decisions = [dict(s["segment"].facts["decisions"]) for s in outcome.frames if "segment" in s]
     if decisions:
         entry["decisions"] = decisions[0]
         if len(decisions) > 1:
@@ -127,8 +130,9 @@ def _filters(outcomes: Sequence[Outcome], settings: Settings) -> list[dict[str, 
     removed: Counter[tuple[str, str]] = Counter()
     for outcome in outcomes:
         for steps in outcome.frames:
-            for rule, n in steps["measure"].facts["removed"].items():
-                removed[outcome.picture.condition, rule] += n
+            for name in {"given", "measure"} & steps.keys():
+                for rule, n in steps[name].facts.get("removed", {}).items():
+                    removed[outcome.picture.condition, rule] += n
     return [
         {"condition": condition, "rule": rule, "removed": removed[condition, rule]}
         for condition in dict.fromkeys(condition for condition, _ in removed)
@@ -146,7 +150,7 @@ def recipe_text(options: AnalyzeOptions) -> str:
     lines = [f"{name} = {json.dumps(value)}" for name, value in RECIPE_FORMAT.items()]
     lines += ["", "[analyze]"]
     unset = []
-    for name, value in options.model_dump(mode="json").items():
+    for name, value in options.model_dump(mode="json", exclude={"limit"}).items():
         if value is None:
             unset.append(name)
         else:

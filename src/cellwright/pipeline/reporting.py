@@ -41,9 +41,9 @@ def rewrite_report(path: Path) -> Path:
     RunError
         If another process works in the folder.
     """
-    if not (path / "run.json").is_file():
+    if not (path / "run.json").is_file() or not (path / "cells.parquet").is_file():
         raise UsageError(
-            "there is no finished run here",
+            "there is no finished run of `analyze` here",
             where=str(path),
             remedy="make one with `cellwright analyze IN --out RUN`",
         )

@@ -57,6 +57,10 @@ class Unit:
         Whether a table is wanted.
     steps
         Folder of the finished steps.
+    n_frames
+        How many frames the whole picture has.
+    files
+        Name, size and time of change of the picture's files when they were hashed.
     known
         Finished steps that can be used again, by name.
     """
@@ -78,6 +82,8 @@ class Unit:
     thresholds: tuple[tuple[str, tuple[float, float]], ...]
     measure: bool
     steps: str
+    n_frames: int = 1
+    files: tuple[tuple[str, int, int], ...] = ()
     known: Mapping[str, Step] = field(default_factory=dict)
 
 
@@ -98,7 +104,7 @@ def quality_key(unit: Unit, planes: Mapping[str, Any]) -> str:
     return key_of(
         step="quality",
         version=QUALITY_VERSION,
-        planes=planes["hashes"],
+        planes=list(planes["hashes"].items()),
         bits=planes["bits"],
         checks=_check_versions(),
         thresholds=dict(unit.thresholds),
@@ -107,14 +113,14 @@ def quality_key(unit: Unit, planes: Mapping[str, Any]) -> str:
 
 def segment_key(unit: Unit, planes: Mapping[str, Any]) -> str:
     """Key of the segmentation: of the chosen channel only."""
-    hashes = planes["hashes"]
-    names = list(hashes)
+    hashes = list(planes["hashes"].values())
     method = method_of(unit.method)
     options = options_of(method, unit)
     return key_of(
         step="segment",
         version=SEGMENT_VERSION,
-        planes=list(hashes.values()) if unit.channel == COLOUR else hashes[names[unit.channel]],
+        planes=hashes if unit.channel == COLOUR else hashes[unit.channel],
+        bits=planes["bits"],
         spacing=asdict(unit.spacing),
         method=unit.method,
         method_version=method.version,
@@ -131,6 +137,7 @@ def given_key(unit: Unit, segment: Step | None) -> str:
         labels=unit.given_sha256,
         frame=unit.frame,
         method=segment.key if segment is not None else "",
+        filters=_rules(unit),
     )
 
 
@@ -139,14 +146,18 @@ def measure_key(unit: Unit, planes: Mapping[str, Any], labels: Mapping[str, Any]
     return key_of(
         step="measure",
         version=MEASURE_VERSION,
-        planes=planes["hashes"],
+        planes=list(planes["hashes"].items()),
         channel=unit.channel,
         labels=labels["hash"],
         spacing=asdict(unit.spacing),
         features=_feature_versions(),
-        filters=[[rule.text, rule.filter.version] for rule in map(parse_rule, unit.filters)],
+        filters=_rules(unit),
         table=unit.measure,
     )
+
+
+def _rules(unit: Unit) -> list[list[str | int]]:
+    return [[rule.text, rule.filter.version] for rule in map(parse_rule, unit.filters)]
 
 
 def plan_steps(

@@ -64,6 +64,8 @@ def units_of(
             thresholds=settings.thresholds,
             measure=measure,
             steps=steps,
+            n_frames=picture.n_frames,
+            files=picture.files,
         )
         for frame in range(picture.n_frames)
     ]

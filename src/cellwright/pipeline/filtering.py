@@ -1,0 +1,57 @@
+"""Named rules applied to the labels of a plane set; the cells that stay keep their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cellwright.core.image import Array
+from cellwright.measure.filters import apply_rules, parse_rule
+from cellwright.measure.table import measure_plane
+from cellwright.pipeline.planes import Planes
+from cellwright.pipeline.unit import Unit
+
+__all__ = ["Filtered", "filtered"]
+
+
+@dataclass(frozen=True, eq=False)
+class Filtered:
+    """What the rules left.
+
+    Attributes
+    ----------
+    labels
+        Label image of the cells that stay; the same object where all do.
+    table
+        Their measurements; None where nothing needed them.
+    removed
+        How many cells each rule left out.
+    """
+
+    labels: Array
+    table: pd.DataFrame | None
+    removed: Mapping[str, int]
+
+
+def filtered(unit: Unit, planes: Planes, labels: Array, *, measure: bool) -> Filtered:
+    """Apply the rules of a unit, and measure what stays if `measure` says so."""
+    rules = [parse_rule(text) for text in unit.filters]
+    if not rules and not measure:
+        return Filtered(labels, None, {})
+    table = measure_plane(labels, planes.channels, unit.spacing)
+    keep, removed = apply_rules(table, rules)
+    if keep.all():
+        return Filtered(labels, table, removed)
+    kept = _kept(labels, table["label"].to_numpy()[keep])
+    # again, since neighbours and background depend on which cells there are
+    again = measure_plane(kept, planes.channels, unit.spacing) if measure else None
+    return Filtered(kept, again, removed)
+
+
+def _kept(labels: Array, keep: Array) -> Array:
+    present, place = np.unique(labels, return_inverse=True)
+    stays = np.where(np.isin(present, keep), present, 0).astype(labels.dtype)
+    return np.asarray(stays[place.reshape(labels.shape)])
