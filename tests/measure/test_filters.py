@@ -86,7 +86,7 @@ def test_a_rule_travels_to_another_process() -> None:
     "text", ["size=3:5", "image=3:", "touches_border=0:1", "", "=5", "intensity_mean_=1:"]
 )
 def test_unknown_rules_are_refused_with_a_list(text: str) -> None:
-    with pytest.raises(UsageError, match="choose area, border, solidity"):
+    with pytest.raises(UsageError, match="choose area, border, debris, solidity"):
         parse_rule(text)
 
 

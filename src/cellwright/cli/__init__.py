@@ -12,6 +12,10 @@ def main(arguments: list[str] | None = None) -> None:
 
     0 done · 1 some inputs failed · 2 usage · 3 nothing could be done · 130 interrupted.
     """
-    from cellwright.cli.app import run_app
+    try:
+        from cellwright.cli.app import run_app
 
-    sys.exit(run_app(sys.argv[1:] if arguments is None else arguments))
+        code = run_app(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # so early that not everything was imported
+        code = 130
+    sys.exit(code)

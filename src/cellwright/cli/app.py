@@ -60,9 +60,7 @@ def run_app(arguments: list[str]) -> int:
         return _say(error)
     except typer.Exit as leave:
         return leave.exit_code
-    except typer.Abort:
-        return INTERRUPTED
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         print("stopped; start the same command again to go on", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone (`| head`)

@@ -81,7 +81,7 @@ def start_server() -> None:
     if _start_method() == "forkserver":
         from multiprocessing import forkserver
 
-        with _one_thread_each(), _no_main():
+        with _one_thread_each(), _no_main(), _no_interrupt():
             forkserver.set_forkserver_preload(["cellwright.pipeline.preload"])
             forkserver.ensure_running()
 
@@ -97,6 +97,19 @@ class _Pool(ProcessPoolExecutor):
     def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
         with _no_main():
             return super().submit(fn, *args, **kwargs)
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Let what is started inherit that Ctrl-C is ignored: the parent ends it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say how signals are taken
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

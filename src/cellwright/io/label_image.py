@@ -82,7 +82,13 @@ def encode_labels(
         if spacing.x is not None and spacing.y is not None:
             options["resolution"] = (_UM_PER_CM / spacing.x, _UM_PER_CM / spacing.y)
             options["resolutionunit"] = _CENTIMETRE
-        tifffile.imwrite(file, data.astype(np.uint32), metadata={"axes": axes}, **options)
+        whole = data.astype(np.uint32)
+        if data.shape[-1] > 1:
+            tifffile.imwrite(file, whole, metadata={"axes": axes}, **options)
+        else:  # the writer would take a width of 1 for samples: page by page it cannot
+            with tifffile.TiffWriter(file, byteorder=options.pop("byteorder")) as writer:
+                for page in whole.reshape(-1, *data.shape[-2:]):
+                    writer.write(page, metadata=None, **options)
     return file.getvalue()
 
 
