@@ -74,6 +74,11 @@ def _load(entry: EntryPoint) -> Any:
     try:
         return entry.load()
     except (ImportError, AttributeError) as error:
+        cause: BaseException | None = error
+        while cause is not None:  # a compiled module turns Ctrl-C into an import error
+            if isinstance(cause, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            cause = cause.__cause__ or cause.__context__
         raise UsageError(
             f"{entry.group} {entry.name!r} ({entry.value}) cannot be loaded: {error}",
             remedy="reinstall the package that brings it",
