@@ -348,3 +348,15 @@ def test_a_run_folder_of_a_newer_version_is_refused(pictures: Path) -> None:
 
     with pytest.raises(RunError, match="newer version"):
         cellwright.analyze(pictures, out, make_executor=threads)
+
+
+def test_every_verb_says_what_it_would_do(pictures: Path, cellwright: Command) -> None:
+    out = pictures.parent / "out"
+
+    segmented = cellwright("segment", pictures, "--out", out, "--dry-run")
+    measured = cellwright("measure", pictures, pictures, "--out", out, "--dry-run")
+
+    for done in (segmented, measured):
+        assert "'nine.png': 1 frame(s), channel 0, no pixel size" in done.stdout
+        assert "nothing was written" in done.stdout
+    assert not out.exists()

@@ -38,7 +38,7 @@ def _run(asked: Asked) -> int:
     if asked["dry_run"]:
         from cellwright.cli.dry_run import describe
 
-        return describe(asked, options)
+        return describe(asked, options, asked["inputs"])
     with progress(asked) as listener:
         run = api.analyze(
             asked["inputs"],

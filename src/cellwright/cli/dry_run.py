@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cellwright.cli.face import progress
@@ -11,13 +13,13 @@ from cellwright.cli.verb import Asked
 __all__ = ["describe"]
 
 
-def describe(asked: Asked, options: dict[str, Any]) -> int:
+def describe(asked: Asked, options: dict[str, Any], inputs: Sequence[Path]) -> int:
     """Print which pictures would be worked on, and how; gives the exit code."""
     from cellwright.api import split_options
     from cellwright.pipeline.start import Start, plan_pictures
 
     what, how = split_options(options)
-    start = Start(tuple(asked["inputs"]), asked["out"], what, how, asked["samples"])
+    start = Start(tuple(inputs), asked["out"], what, how, asked["samples"])
     with progress(asked) as listener:
         plan, settings = plan_pictures(start, listener)
     pictures, skipped = plan.pictures, plan.skipped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cellwright.cli.analyze import INPUTS, gathered
+from cellwright.cli.dry_run import describe
 from cellwright.cli.face import finish, progress
 from cellwright.cli.verb import Asked, Output, Verb
 from cellwright.engine.executors import start_server
@@ -15,6 +16,9 @@ def _run(asked: Asked) -> int:
     start_server()  # it imports while we do
     from cellwright import api
 
+    options = gathered(asked)
+    if asked["dry_run"]:
+        return describe(asked, options, [asked["images"]])
     with progress(asked) as listener:
         run = api.measure(
             asked["images"],
@@ -22,7 +26,7 @@ def _run(asked: Asked) -> int:
             asked["out"],
             samples=asked["samples"],
             listener=listener,
-            **gathered(asked),
+            **options,
         )
     return finish(asked, run, lambda: [f"table: {run.path / 'cells.csv'}"])
 
@@ -40,5 +44,6 @@ VERB = Verb(
     },
     required=frozenset({"out"}),
     models=(AnalyzeOptions, Execution, Output),
+    flags={"dry_run": "Only say what would be done."},
     example="cellwright measure my_images/ my_labels/ --out measured/",
 )

@@ -117,9 +117,7 @@ def _parameters(verb: Verb) -> list[inspect.Parameter]:
     parameters = []
     for name, text in verb.inputs.items():
         kind: Any = list[Path] if name == "inputs" else Path
-        made = typer.Argument(
-            metavar=f"{name.upper()}…" if kind is not Path else name.upper(), help=text
-        )
+        made = typer.Argument(help=text)
         parameters.append(_parameter(name, kind, made, inspect.Parameter.empty))
     for name, text in verb.paths.items():
         needed = name in verb.required
