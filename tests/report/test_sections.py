@@ -93,7 +93,7 @@ def test_failures_come_with_reasons(data: ReportData) -> None:
 
 def test_nothing_wrong_has_no_section(data: ReportData) -> None:
     clean = changed(replace(data, images=data.images.iloc[[0, 2, 3]]), warnings="", status="done")
-    assert failures.SECTION.render(with_run(clean, skipped=[], corrections=[])) is None
+    assert failures.SECTION.render(with_run(clean, skipped=[], corrections=[], decisions=[])) is None
 
 
 def test_warnings_are_grouped_by_what_they_are_about() -> None:
@@ -239,3 +239,10 @@ def test_no_probability_is_given(
     render: Callable[[ReportData], Content | None], data: ReportData
 ) -> None:
     assert re.search(r"\bp [=<]|p-value|signific", words(render(data))) is None
+
+
+def test_what_holds_for_the_whole_run_is_said_first(data: ReportData) -> None:
+    content = failures.SECTION.render(with_run(data, decisions=["2 pictures have no row: <a>"]))
+
+    assert content is not None
+    assert "2 pictures have no row: &lt;a&gt;" in content.html

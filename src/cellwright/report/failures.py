@@ -36,7 +36,8 @@ def render(data: ReportData) -> Content | None:
                 for r in records(data.run, "excluded")]  # fmt: skip
     warnings = grouped_warnings(pictures)
     edited = _corrections(data)
-    if not (len(failed) or skipped or excluded or warnings or edited):
+    said = [visible(text) for text in data.run.get("decisions") or ()]
+    if not (len(failed) or skipped or excluded or warnings or edited or said):
         return None
     html = fill(
         "failures.html.j2",
@@ -46,6 +47,7 @@ def render(data: ReportData) -> Content | None:
         warnings=warnings,
         shown_names=SHOWN_NAMES,
         edited=edited,
+        said=said,
         excluded=_listed("excluded", "Excluded pictures and why", excluded),
         n_excluded=len(excluded),
         skipped=_listed("skipped", "Skipped inputs and why", skipped),
