@@ -93,7 +93,9 @@ def test_failures_come_with_reasons(data: ReportData) -> None:
 
 def test_nothing_wrong_has_no_section(data: ReportData) -> None:
     clean = changed(replace(data, images=data.images.iloc[[0, 2, 3]]), warnings="", status="done")
-    assert failures.SECTION.render(with_run(clean, skipped=[], corrections=[], decisions=[])) is None
+    assert (
+        failures.SECTION.render(with_run(clean, skipped=[], corrections=[], decisions=[])) is None
+    )
 
 
 def test_warnings_are_grouped_by_what_they_are_about() -> None:
