@@ -13,6 +13,9 @@ def main(arguments: list[str] | None = None) -> None:
     0 done · 1 some inputs failed · 2 usage · 3 nothing could be done · 130 interrupted.
     """
     try:
+        from cellwright.cli.interrupt import take_interrupts
+
+        take_interrupts()
         from cellwright.cli.app import run_app
 
         code = run_app(sys.argv[1:] if arguments is None else arguments)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cellwright.cli.face import finish, progress
+from cellwright.cli.interrupt import CANCEL
 from cellwright.cli.verb import Asked, Output, Verb
 from cellwright.engine.executors import start_server
 from cellwright.pipeline.options import AnalyzeOptions, Execution
@@ -45,6 +46,7 @@ def _run(asked: Asked) -> int:
             asked["out"],
             samples=asked["samples"],
             listener=listener,
+            cancel=CANCEL,
             **options,
         )
     return finish(asked, run, lambda: [f"report: {run.report.resolve()}"])

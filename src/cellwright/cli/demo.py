@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cellwright.cli.face import finish, progress
+from cellwright.cli.interrupt import CANCEL
 from cellwright.cli.verb import Asked, Output, Verb
 from cellwright.engine.executors import start_server
 from cellwright.pipeline.options import Execution
@@ -27,6 +28,7 @@ def _run(asked: Asked) -> int:
             folder / "run",
             samples=samples,
             listener=listener,
+            cancel=CANCEL,
             **asked.of(Execution),
         )
     # one of the demo's pictures is broken on purpose: the report shows how that is told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cellwright.cli.analyze import INPUTS, gathered
 from cellwright.cli.dry_run import describe
 from cellwright.cli.face import finish, progress
+from cellwright.cli.interrupt import CANCEL
 from cellwright.cli.verb import Asked, Output, Verb
 from cellwright.engine.executors import start_server
 from cellwright.pipeline.options import AnalyzeOptions, Execution
@@ -26,6 +27,7 @@ def _run(asked: Asked) -> int:
             asked["out"],
             samples=asked["samples"],
             listener=listener,
+            cancel=CANCEL,
             **options,
         )
     return finish(asked, run, lambda: [f"table: {run.path / 'cells.csv'}"])
