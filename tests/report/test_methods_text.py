@@ -65,3 +65,15 @@ def test_what_is_not_known_is_left_out(run_record: dict[str, Any]) -> None:
     text = methods_paragraph(run_record)
     assert text.startswith("# Methods")
     assert "None" not in text
+
+
+def test_pictures_in_colour_are_counted_and_are_no_channel() -> None:
+    inputs = [
+        {"image": "a.png", "status": "done", "channel": "colour", "axes": "YXS"},
+        {"image": "b.png", "status": "done", "channel": "0", "axes": "YX"},
+    ]
+
+    text = methods_paragraph({"cellwright": "0.1.0", "inputs": inputs})
+
+    assert "1 of 2 pictures were in colour." in text
+    assert "channel" not in text.partition("##")[0]

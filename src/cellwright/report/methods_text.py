@@ -19,6 +19,10 @@ _PROJECTIONS = {
 _MARKDOWN = str.maketrans({mark: "\\" + mark for mark in "\\`*_[]<>#|"})
 
 
+COLOUR = "colour"
+"""What `run.json` has for the channel of a picture in colour."""
+
+
 def methods_paragraph(run: Mapping[str, Any]) -> str:
     """Write the methods as Markdown: paragraphs, settings, references and BibTeX.
 
@@ -100,7 +104,10 @@ def _pictures(run: Mapping[str, Any], say: Any) -> str:
     parts = [f"Pictures were analysed with {program}" + (f" (Python {python})." if python else ".")]
     used = [r for r in records(run, "inputs") if r.get("status") in MEASURED]
     channels = list(dict.fromkeys(str(r["channel"]) for r in used if r.get("channel")))
-    named = [name for name in channels if not name.isdigit()]
+    named = [name for name in channels if not name.isdigit() and name != COLOUR]
+    in_colour = sum(r.get("channel") == COLOUR for r in used)
+    if in_colour:
+        parts.append(f"{in_colour:,} of {len(used):,} pictures were in colour.")
     if named:
         noun = "channel" if len(named) == 1 else "channels"
         parts.append(f"Cells were found in the {noun} {joined([say(c) for c in named], most=4)}.")
