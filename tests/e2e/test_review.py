@@ -329,3 +329,15 @@ def test_a_sharpest_plane_of_a_colour_stack_is_one_plane() -> None:
     planes = read_planes(Image(stack, "ZYXS"), 0, "focus")
 
     np.testing.assert_array_equal(planes.whole, sharp)
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"format": "something else"}'])
+def test_a_damaged_record_is_written_anew(pictures: Path, cellwright: Command, damage: str) -> None:
+    out = pictures.parent / "run"
+    cellwright("segment", pictures, "--out", out, "--limit", 1)
+    whole = (out / "run.json").read_text()
+    (out / "run.json").write_text(damage)
+
+    cellwright("segment", pictures, "--out", out, "--limit", 1)
+
+    assert (out / "run.json").read_text() == whole

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from cellwright.core.errors import RunError, UsageError
+from cellwright.core.errors import RunError, UnreadableError, UsageError
 from cellwright.engine.events import (
     CancelToken,
     Event,
@@ -171,15 +171,18 @@ class _Analysis:
 
     def _refuse_other_verb(self) -> None:
         """Refuse to mix the tables of two verbs in one folder."""
-        record = self.start.out / "run.json"
-        if record.is_file():
+        if not (self.start.out / "run.json").is_file():
+            return
+        try:
             verb = Run(self.start.out).record.get("verb")
-            if verb != self.start.stages.verb:
-                raise UsageError(
-                    f"this folder is a run of `{verb}`",
-                    where=str(self.start.out),
-                    remedy="choose another --out",
-                )
+        except UnreadableError:
+            return  # damaged by somebody: it is written anew from the journal's steps
+        if verb != self.start.stages.verb:
+            raise UsageError(
+                f"this folder is a run of `{verb}`",
+                where=str(self.start.out),
+                remedy="choose another --out",
+            )
 
     def _given(
         self, picture: Picture, corrections: Mapping[str, Correction]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellwright.core.errors import UsageError
+from cellwright.core.errors import UnreadableError, UsageError
 from cellwright.core.labels import Labels
 from cellwright.io.cells import read_table
 from cellwright.io.label_image import decode_labels
@@ -80,7 +80,13 @@ class Run:
     @cached_property
     def record(self) -> dict[str, Any]:
         """The content of ``run.json``."""
-        record: dict[str, Any] = json.loads(self._file("run.json").read_text(encoding="utf-8"))
+        path = self._file("run.json")
+        try:
+            record = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise UnreadableError("this is no record of a run", where=str(path)) from error
+        if not isinstance(record, dict) or record.get("format") != "cellwright-run":
+            raise UnreadableError("this is no record of a run", where=str(path))
         return record
 
     @property
