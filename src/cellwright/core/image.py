@@ -83,14 +83,16 @@ class Source:
         Name of the scene within the file; empty where the file has one.
     files
         All files that were read for it, if it is more than `path` alone.
-    well, position
-        Of a plate, where the file tells.
+    plate, well, position
+        Name of the plate, its well (``B03``), and the field of view in it, where the file or
+        its name tells.
     """
 
     image: str = ""
     path: str = ""
     scene: str = ""
     files: tuple[str, ...] = ()
+    plate: str = ""
     well: str = ""
     position: str = ""
 

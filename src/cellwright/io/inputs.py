@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cellwright.core.errors import UsageError
+from cellwright.io.file_set import FileSet
 from cellwright.io.foreign import MICROSCOPE_FORMATS, foreign_format
 from cellwright.io.names import legible
 from cellwright.io.open import HEAD, known_extensions, reader_of, split_scene
@@ -35,11 +36,15 @@ _NOT_PLAIN = (
 
 @dataclass(frozen=True, order=True)
 class Found:
-    """A picture that was found: its identity, its file, and the scene that was asked for."""
+    """A picture that was found: its identity, its file, and the scene that was asked for.
+
+    Several files that together are one picture stand in `files`; `path` is their first.
+    """
 
     image: str
     path: Path
     scene: str = ""
+    files: FileSet | None = None
 
 
 @dataclass(frozen=True, order=True)
