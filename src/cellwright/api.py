@@ -44,6 +44,9 @@ def analyze(
     out: str | Path,
     *,
     samples: str | Path | None = None,
+    regions: str | Path | None = None,
+    flat_reference: str | Path | None = None,
+    dark_reference: str | Path | None = None,
     listener: Listener = silent,
     cancel: CancelToken | None = None,
     make_executor: MakeExecutor | None = None,
@@ -59,6 +62,11 @@ def analyze(
         Folder of the run. An unfinished run goes on; what has not changed is used again.
     samples
         A table that says which picture is what (condition, replicate, …).
+    regions
+        Where cells are counted: a file for all pictures, or a folder with one for each, as Fiji
+        or QuPath write them, or as masks.
+    flat_reference, dark_reference
+        Pictures of an even field, and of none at all, for ``flat_field="reference"``.
     listener
         Is told what goes on.
     cancel
@@ -82,7 +90,16 @@ def analyze(
         If the folder of the run cannot be used, or there is no picture.
     """
     asked, execution = split_options(options)
-    start = Start(_paths(inputs), Path(out), asked, execution, _path(samples))
+    start = Start(
+        _paths(inputs),
+        Path(out),
+        asked,
+        execution,
+        _path(samples),
+        regions=_path(regions),
+        flat_reference=_path(flat_reference),
+        dark_reference=_path(dark_reference),
+    )
     return analyze_pictures(start, listener=listener, cancel=cancel, make_executor=make_executor)
 
 
@@ -91,6 +108,8 @@ def segment(
     out: str | Path,
     *,
     samples: str | Path | None = None,
+    flat_reference: str | Path | None = None,
+    dark_reference: str | Path | None = None,
     listener: Listener = silent,
     cancel: CancelToken | None = None,
     make_executor: MakeExecutor | None = None,
@@ -99,7 +118,16 @@ def segment(
     """Only find the cells: label images and ``images.csv``; arguments as for `analyze`."""
     asked, execution = split_options(options)
     stages = Stages(verb="segment", measure=False, report=False)
-    start = Start(_paths(inputs), Path(out), asked, execution, _path(samples), stages)
+    start = Start(
+        _paths(inputs),
+        Path(out),
+        asked,
+        execution,
+        _path(samples),
+        stages,
+        flat_reference=_path(flat_reference),
+        dark_reference=_path(dark_reference),
+    )
     return analyze_pictures(start, listener=listener, cancel=cancel, make_executor=make_executor)
 
 
@@ -109,6 +137,7 @@ def measure(
     out: str | Path,
     *,
     samples: str | Path | None = None,
+    regions: str | Path | None = None,
     listener: Listener = silent,
     cancel: CancelToken | None = None,
     make_executor: MakeExecutor | None = None,
@@ -124,7 +153,7 @@ def measure(
         A folder of label images of the same names, a run, or one label image.
     out
         Folder for ``cells.csv`` and ``images.csv``.
-    samples, listener, cancel, make_executor, **options
+    samples, regions, listener, cancel, make_executor, **options
         As for `analyze`.
     """
     asked, execution = split_options(options)
@@ -132,7 +161,9 @@ def measure(
     if not folder.exists():
         raise UsageError("there is no such file or folder", where=str(labels))
     stages = Stages(verb="measure", segment=False, report=False, labels=folder)
-    start = Start(_paths(inputs), Path(out), asked, execution, _path(samples), stages)
+    start = Start(
+        _paths(inputs), Path(out), asked, execution, _path(samples), stages, _path(regions)
+    )
     return analyze_pictures(start, listener=listener, cancel=cancel, make_executor=make_executor)
 
 

@@ -43,7 +43,7 @@ def describe(asked: Asked, options: dict[str, Any], inputs: Sequence[Path]) -> i
             "method": settings.options.method,
             "pictures": rows,
             "skipped": [{"image": s.image, "reason": s.reason} for s in skipped],
-            "notes": list(plan.notes),
+            "notes": [*plan.decisions, *plan.notes],
         }
         print(json.dumps(facts, indent=1))
     else:
@@ -63,7 +63,7 @@ def describe(asked: Asked, options: dict[str, Any], inputs: Sequence[Path]) -> i
             print(f"{row['image']!r}: {state}")
         for s in skipped:
             print(f"{s.image!r}: skipped: {s.reason}")
-        for note in plan.notes:
+        for note in (*plan.decisions, *plan.notes):
             print(note)
         print(f"{len(rows)} pictures by the method {settings.options.method}; nothing was written")
     return 1 if any(row["problem"] for row in rows) else 0

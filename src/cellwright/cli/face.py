@@ -30,6 +30,8 @@ __all__ = ["finish", "progress"]
 
 _PHASES = {
     "files": "opening files",
+    "light": "estimating the light",
+    "outlines": "writing outlines",
     "cells": "finding and measuring cells",
     "previews": "drawing",
     "summaries": "writing tables",

@@ -26,6 +26,7 @@ def _run(asked: Asked) -> int:
             asked["labels"],
             asked["out"],
             samples=asked["samples"],
+            regions=asked["regions"],
             listener=listener,
             cancel=CANCEL,
             **options,
@@ -43,6 +44,7 @@ VERB = Verb(
     paths={
         "out": "Folder for cells.csv and images.csv.",
         "samples": "Table that says which picture is what.",
+        "regions": "Where cells are counted: a file, or a folder with one for each picture.",
     },
     required=frozenset({"out"}),
     models=(AnalyzeOptions, Execution, Output),

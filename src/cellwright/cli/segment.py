@@ -25,6 +25,8 @@ def _run(asked: Asked) -> int:
             asked["inputs"],
             asked["out"],
             samples=asked["samples"],
+            flat_reference=asked["flat_reference"],
+            dark_reference=asked["dark_reference"],
             listener=listener,
             cancel=CANCEL,
             **options,
@@ -39,6 +41,8 @@ VERB = Verb(
     paths={
         "out": "Folder for the label images.",
         "samples": "Table that says which picture is what.",
+        "flat_reference": "Pictures of an even field, for --flat-field reference.",
+        "dark_reference": "Pictures without light, taken off first.",
         "recipe": "Options of an earlier run: its recipe.toml.",
     },
     required=frozenset({"out"}),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-__all__ = ["IDENTITY", "Column", "physical"]
+__all__ = ["IDENTITY", "PLACE", "Column", "physical"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Column:
     meaning
         One sentence for a reader of the table.
     dtype
-        ``float64``, ``int64``, ``bool`` or ``str``.
+        ``float64``, ``int64``, ``bool`` or ``str``; ``Int64`` and ``boolean`` where some rows
+        may have none.
     dimensions
         The plane (2), the volume (3), or both for which it is defined.
     comparable
@@ -79,6 +80,13 @@ IDENTITY = (
     Column("replicate", "", "Independent experiment, from samples.csv", "str", (2, 3), False),
 )
 """What tells one row from all others (image, frame, object, label), and what it belongs to."""
+
+PLACE = (
+    Column("plate", "", "Plate, from samples.csv, the file or its name", "str", (2, 3), False),
+    Column("well", "", "Well, such as B03", "str", (2, 3), False),
+    Column("field", "", "Field of view in the well", "str", (2, 3), False),
+)
+"""Where on a plate a picture was taken: in the table where any picture of the run has a well."""
 
 _PHYSICAL = {1: ("um", "µm"), 2: ("um2", "µm²"), -2: ("per_mm2", "1/mm²")}
 

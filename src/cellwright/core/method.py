@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:  # options are needed where the command line starts, arrays are not
-    from cellwright.core.image import Image
+    from pathlib import Path
+
+    import numpy as np
+
+    from cellwright.core.image import Array, Image
     from cellwright.core.labels import Objects
 
-__all__ = ["Method", "Options"]
+__all__ = ["LabelSink", "LargeMethod", "Method", "Options", "PlaneSource", "Progress"]
+
+Progress = Callable[[str, int, int], None]
+"""Called after each block with the stage in words, the blocks of it that are done, and how many
+there are. It may raise `cellwright.core.errors.CancelledError`, which ends the work."""
 
 
 class Options(BaseModel):
@@ -62,5 +71,99 @@ class Method(Protocol):
         -------
         Objects
             With labels of the picture's own size, numbered from 1 without gaps.
+        """
+        ...
+
+
+@runtime_checkable
+class PlaneSource(Protocol):
+    """One plane that is too large for memory, read piece by piece."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(Y, X), or (Y, X, S) of a colour picture."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+        ...
+
+    def read(self, top: int, left: int, bottom: int, right: int) -> Array:
+        """Rows `top` to `bottom`, columns `left` to `right`, ends excluded; all finite.
+
+        It is called several times for each part of the plane.
+        """
+        ...
+
+
+class LabelSink(Protocol):
+    """Takes the labels of a plane block by block."""
+
+    def write(self, top: int, left: int, labels: Array) -> None:
+        """Take the (Y, X) uint32 labels of the block whose first pixel is named.
+
+        The blocks cover the plane, each pixel once, by rows of blocks.
+        """
+        ...
+
+
+@runtime_checkable
+class LargeMethod(Method, Protocol):
+    """A method that can also work on a plane that does not fit into memory.
+
+    It goes over the plane in blocks, three times in essence. The *survey* finds every number
+    that is taken from the plane as a whole (normalisation, thresholds, sizes). The *maps* of a
+    block say what is object: a mask and a landscape, a network's output. *Decoding* makes
+    objects of them, each of which is decided where it can be seen whole, and joins blocks.
+    `cellwright.segment.blocks` lays the blocks, and `cellwright.segment.large` decodes and joins
+    for every method whose maps it is given.
+
+    Attributes
+    ----------
+    kind
+        The name of the objects.
+    scratch
+        Bytes of disk that it needs for one pixel of the plane, at the most.
+    """
+
+    kind: str
+    scratch: int
+
+    def segment_large(
+        self,
+        plane: PlaneSource,
+        options: Any,
+        labels: LabelSink,
+        scratch: Path,
+        progress: Progress | None = None,
+    ) -> Mapping[str, float | str]:
+        """Find the objects of one plane.
+
+        Parameters
+        ----------
+        plane
+            The picture.
+        options
+            An instance of `options`.
+        labels
+            Takes the labels: the same as of `segment`, numbered from 1 without gaps.
+        scratch
+            An empty folder for intermediate results, which the caller takes away.
+        progress
+            Hears of every block.
+
+        Returns
+        -------
+        Mapping
+            What `Objects.decisions` holds. Where an object was too large to be seen whole, so
+            that its parts may differ from those of `segment`, ``warning`` says so.
+
+        Raises
+        ------
+        UsageError
+            If an option cannot be had block by block.
+        RunError
+            If there is no room for the intermediate results.
         """
         ...

@@ -61,7 +61,7 @@ class PictureFinished:
 class Message:
     """Something a person should read."""
 
-    level: Literal["info", "warning", "error"]
+    level: Literal["info", "notice", "warning", "error"]
     text: str
 
 

@@ -29,7 +29,7 @@ from typing import Any, Generic, TypeVar
 
 from cellwright.engine.events import CancelToken
 
-__all__ = ["Died", "MakeExecutor", "Pool", "Work", "local_pool", "start_server"]
+__all__ = ["Died", "MakeExecutor", "Pool", "Work", "WorkerDied", "local_pool", "start_server"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -53,6 +53,10 @@ class Died:
     """The worker died of this piece of work: a crash, or the system took its memory."""
 
     reason: str
+
+
+class WorkerDied(Exception):
+    """Raised for a piece of work that killed its worker, by an executor that goes on."""
 
 
 def local_pool(workers: int) -> MakeExecutor:
@@ -251,6 +255,8 @@ class Pool:
                 piece = flying.pop(future)
                 try:
                     result = future.result()
+                except WorkerDied as error:
+                    yield piece.task, Died(str(error))
                 except BrokenExecutor:
                     suspects.append(piece)
                     broken = True
@@ -278,6 +284,8 @@ class Pool:
             while not wait([future], timeout=_POLL_S).done:
                 self._cancel.check()
             return future.result()
+        except WorkerDied as error:
+            return Died(str(error))
         except BrokenExecutor as error:
             self._renew()
             return Died(str(error))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 
 from cellwright.core.image import Array
 
-__all__ = ["array_hash", "bytes_hash", "file_digest", "key_of"]
+__all__ = ["array_hash", "bytes_hash", "file_digest", "key_of", "plain_files"]
 
 _CHUNK = 1 << 20
 
@@ -49,9 +51,30 @@ def array_hash(array: Array) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, read in pieces."""
+    """SHA-256 of a file, read in pieces; of a folder that of the names and contents in it."""
     digest = hashlib.sha256()
+    if path.is_dir():
+        for file in plain_files(path):
+            digest.update(f"{file.relative_to(path).as_posix()}\0".encode(errors="surrogateescape"))
+            digest.update(bytes.fromhex(file_digest(file)))
+        return digest.hexdigest()
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def plain_files(folder: Path) -> Iterator[Path]:
+    """Give all plain files in a folder and those in it, by name; no link to a folder is followed.
+
+    Examples
+    --------
+    >>> next(plain_files(Path("nowhere")), "none")
+    'none'
+    """
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(where, name)
+            if file.is_file():
+                yield file

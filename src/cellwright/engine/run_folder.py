@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
 from cellwright.core.errors import RunError, UsageError
-from cellwright.engine.files import run_errors, write_atomic
+from cellwright.engine.files import atomic_stream, run_errors, write_atomic
 from cellwright.engine.journal import Journal, Step
 from cellwright.engine.keys import bytes_hash, file_digest
 
-__all__ = ["RunFolder", "step_file", "write_step_file"]
+__all__ = ["RunFolder", "step_file", "step_folder", "write_step_file"]
 
 _OURS = (
     "report.html", "cells.csv", "cells.parquet", "images.csv", "quality.csv", "run.json",
@@ -86,7 +88,7 @@ class RunFolder:
             return None
         for ending, sha256 in step.files.items():
             path = step_file(self.steps, key, ending)
-            if not path.is_file() or file_digest(path) != sha256:
+            if not path.exists() or file_digest(path) != sha256:
                 return None
         return step
 
@@ -108,10 +110,34 @@ class RunFolder:
         if not (path.is_file() and file_digest(path) == sha256):
             write_atomic(path, data, self.temporary)
 
+    def publish_file(self, relative: str, source: Path, sha256: str) -> None:
+        """Put a copy of a finished file into the run, unless just this is there already."""
+        path = self.path / relative
+        self.journal.announce(relative, sha256, image="")
+        if path.is_file() and file_digest(path) == sha256:
+            return
+        with atomic_stream(path, self.temporary) as stream, source.open("rb") as content:
+            shutil.copyfileobj(content, stream)
+
+    def publish_folder(self, relative: str, source: Path, *, image: str = "") -> None:
+        """Put a copy of a folder (an OME-Zarr) into the run, unless just this is there already."""
+        path = self.path / relative
+        sha256 = file_digest(source)
+        self.journal.announce(relative, sha256, image=image)
+        if path.is_dir() and file_digest(path) == sha256:
+            return
+        unfinished = self.temporary / f"{uuid4().hex}.partial"
+        with run_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(source, unfinished)
+            if path.is_dir():  # ours, as it was announced: an edited one was taken up before
+                shutil.rmtree(path)
+            unfinished.replace(path)
+
     def is_edited(self, relative: str) -> bool:
         """Whether a file is there whose content this run never announced: somebody's own."""
         path = self.path / relative
-        if not path.is_file():
+        if not path.exists():
             return False
         return file_digest(path) not in self.journal.published.get(relative, ())
 
@@ -140,6 +166,23 @@ def _refuse_foreign(folder: Path) -> None:
 def step_file(steps: Path, key: str, ending: str) -> Path:
     """Place of one file of a step."""
     return steps / key[:2] / f"{key}.{ending}"
+
+
+@contextmanager
+def step_folder(steps: Path, key: str, ending: str) -> Iterator[Path]:
+    """Give a new folder to write one part of a step into; it gets its name when all went well."""
+    unfinished = steps.parent / "tmp" / f"{uuid4().hex}.partial"
+    final = step_file(steps, key, ending)
+    with run_errors(final):
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield unfinished
+            final.parent.mkdir(parents=True, exist_ok=True)
+            if final.exists():
+                shutil.rmtree(final)
+            unfinished.replace(final)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_step_file(steps: Path, key: str, ending: str, data: bytes) -> Mapping[str, str]:

@@ -21,9 +21,12 @@ __all__ = [
     "write_table",
 ]
 
+NULLABLE = ("Int64", "boolean")
+"""Types of whole numbers and truths of which some are not known: they never become floats."""
+
 # Columns that are text even where every value looks like a number.
 _TEXT = (
-    "image", "object", "condition", "replicate", "well", "plate", "status", "reason", "labels",
+    "image", "object", "condition", "replicate", "well", "plate", "field", "status", "reason", "labels",
     "channel", "notes", "sha256", "quality",
 )  # fmt: skip
 
@@ -41,6 +44,9 @@ def typed(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
             data[column.name] = np.full(len(table), "", dtype=object)
         else:
             data[column.name] = np.full(len(table), np.nan)
+        if column.dtype in NULLABLE:
+            data[column.name] = pd.array(data[column.name], dtype=column.dtype)
+            continue
         dtype = object if column.dtype == "str" else column.dtype
         data[column.name] = np.asarray(data[column.name]).astype(dtype)
     return pd.DataFrame(data, columns=[c.name for c in columns])
@@ -91,7 +97,7 @@ class CellsWriter:
             object_encoding="utf8",
             write_index=False,
             custom_metadata=None if self._started else metadata,
-            has_nulls=False,
+            has_nulls=[column.name for column in self._columns if column.dtype in NULLABLE],
         )
 
 

@@ -1,7 +1,8 @@
 """Which pictures are meant: files, folders, globs, scenes and samples.csv become one list.
 
-Nothing that is found is opened beyond its first 4,096 bytes; what is no plain file is never
-opened at all, because a pipe would be waited for.
+Nothing that is found is opened beyond its first 4,096 bytes, but for the description of an
+OME-TIFF that may have its planes in several files; what is no plain file is never opened at
+all, because a pipe would be waited for.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from cellwright.core.errors import UsageError
 from cellwright.io.file_set import FileSet
 from cellwright.io.foreign import MICROSCOPE_FORMATS, foreign_format
 from cellwright.io.names import legible
-from cellwright.io.open import HEAD, known_extensions, reader_of, split_scene
+from cellwright.io.ome_files import absorb_members
+from cellwright.io.open import HEAD, folder_reader, known_extensions, reader_of, split_scene
 from cellwright.io.samples import read_samples
+from cellwright.io.zarr_folder import is_zarr_folder
 
 __all__ = ["Found", "Inputs", "Skipped", "find_inputs"]
 
@@ -38,7 +41,9 @@ _NOT_PLAIN = (
 class Found:
     """A picture that was found: its identity, its file, and the scene that was asked for.
 
-    Several files that together are one picture stand in `files`; `path` is their first.
+    Several files that together are one picture stand in `files`; `path` is their first. An
+    OME-TIFF in several files has its `path` alone, which names the others: its companion, or
+    the first file of its list. Of an OME-Zarr, `path` is a folder.
     """
 
     image: str
@@ -71,6 +76,7 @@ class _Walk:
     found: dict[tuple[str, str], Path] = field(default_factory=dict)  # by file and scene
     skipped: dict[str, str] = field(default_factory=dict)  # by file
     folders: dict[tuple[int, int], str] = field(default_factory=dict)
+    absorbed: set[str] = field(default_factory=set)  # files that belong to another's picture
 
 
 def find_inputs(inputs: Sequence[str | Path], *, exclude: Path | None = None) -> Inputs:
@@ -79,9 +85,9 @@ def find_inputs(inputs: Sequence[str | Path], *, exclude: Path | None = None) ->
     Parameters
     ----------
     inputs
-        Each a folder (searched with all folders in it), a file, a glob such as
-        ``"data/**/*.tif"``, a scene such as ``"plate.tif::2"``, or a ``samples.csv``, whose
-        pictures lie relative to it.
+        Each a folder (searched with all folders in it, but one that is an OME-Zarr is a
+        picture as a whole), a file, a glob such as ``"data/**/*.tif"``, a scene such as
+        ``"plate.tif::2"``, or a ``samples.csv``, whose pictures lie relative to it.
     exclude
         The output folder: it is not searched, nor is any other folder that is a run.
 
@@ -111,9 +117,12 @@ def find_inputs(inputs: Sequence[str | Path], *, exclude: Path | None = None) ->
     walk = _Walk(exclude.stat() if exclude is not None and exclude.exists() else None)
     roots = [_add(walk, os.fspath(given)) for given in inputs]
     root = os.path.commonpath(roots) if roots else ""
+    for file in absorb_members([path for (_, scene), path in walk.found.items() if not scene]):
+        walk.absorbed.add(_absolute(file))
     found = {
         Found(_identity(file, root) + (f"::{scene}" if scene else ""), path, scene)
         for (file, scene), path in walk.found.items()
+        if scene or file not in walk.absorbed
     }
     met = {file for file, _ in walk.found}
     skipped = {
@@ -138,6 +147,9 @@ def _add(walk: _Walk, given: str) -> str:
     except OSError as error:
         return _add_missing(walk, given, error)
     if stat.S_ISDIR(status.st_mode):
+        if folder_reader(path) is not None:
+            walk.found[_absolute(path), ""] = path
+            return _absolute(path.parent)
         _search(walk, path, None, None)
         return str(path.absolute())
     if path.suffix.lower() == ".csv" and stat.S_ISREG(status.st_mode):
@@ -157,7 +169,7 @@ def _add_missing(walk: _Walk, given: str, error: OSError) -> str:
         walk.skipped[_absolute(path)] = "a link that leads nowhere or in a circle"
         return _absolute(path.parent)
     file, scene = split_scene(given)
-    if scene and file.is_file():
+    if scene and (file.is_file() or (file.is_dir() and folder_reader(file) is not None)):
         walk.found[_absolute(file), scene] = file
         return _absolute(file.parent)
     if _WILD.search(given):
@@ -201,17 +213,26 @@ def _search(walk: _Walk, top: Path, pattern: re.Pattern[str] | None, deep: int |
     links: list[tuple[Path, int]] = []
     while waiting or links:
         folder, depth = waiting.pop() if waiting else links.pop(0)
-        if not _enter(walk, folder, folder == top):
+        if not _enter(walk, folder, folder == top, _wanted(folder, top, pattern)):
             continue
         inner: list[tuple[Path, int]] = []
         for entry in _entries(walk, folder):
             path = folder / entry.name
             if _is_folder(entry):
-                if deep is None or depth < deep:
+                if deep is None or depth < deep or _is_picture(path, top, pattern):
                     (links if entry.is_symlink() else inner).append((path, depth + 1))
-            elif pattern is None or pattern.fullmatch(path.relative_to(top).as_posix()):
+            elif _wanted(path, top, pattern):
                 _look(walk, path)
         waiting.extend(reversed(inner))
+
+
+def _wanted(path: Path, top: Path, pattern: re.Pattern[str] | None) -> bool:
+    return pattern is None or bool(pattern.fullmatch(path.relative_to(top).as_posix()))
+
+
+def _is_picture(folder: Path, top: Path, pattern: re.Pattern[str] | None) -> bool:
+    """Whether a folder is asked for, and a picture as a whole."""
+    return _wanted(folder, top, pattern) and folder_reader(folder) is not None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -234,8 +255,11 @@ def _entries(walk: _Walk, folder: Path) -> Iterator[os.DirEntry[str]]:
             yield entry
 
 
-def _enter(walk: _Walk, folder: Path, is_top: bool) -> bool:
-    """Whether to look into a folder: never twice, nor into our own output."""
+def _enter(walk: _Walk, folder: Path, is_top: bool, wanted: bool) -> bool:
+    """Whether to look into a folder: never twice, nor into our own output, nor a picture.
+
+    A folder that is a picture as a whole is found here, if it is `wanted`.
+    """
     try:
         status = folder.stat()
     except OSError as error:
@@ -252,8 +276,13 @@ def _enter(walk: _Walk, folder: Path, is_top: bool) -> bool:
         return False  # unsaid: at the first start it is not there yet, and nothing may differ
     elif not is_top and _is_run(folder):
         reason = "a folder that cellwright has written"
-    elif not is_top and _is_zarr(folder):
-        reason = "a Zarr folder, which this version does not read"
+    elif not is_top and folder_reader(folder) is not None:
+        if wanted:
+            walk.found[_absolute(folder), ""] = folder
+        walk.folders[key] = str(folder)
+        return False
+    elif not is_top and is_zarr_folder(folder):
+        reason = "a Zarr folder without OME metadata"
     if reason:
         walk.skipped[_absolute(folder)] = reason
         return False
@@ -270,10 +299,6 @@ def _is_run(folder: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(record, dict) and record.get("format") == "cellwright-run"
-
-
-def _is_zarr(folder: Path) -> bool:
-    return any((folder / name).exists() for name in (".zattrs", ".zgroup", ".zarray", "zarr.json"))
 
 
 def _look(walk: _Walk, path: Path) -> None:

@@ -1,18 +1,25 @@
-"""Label images on disk: TIFF that Fiji and napari open, edit and save, and we read again."""
+"""Label images on disk: TIFF that Fiji and napari open, edit and save, and we read again.
+
+Large ones are OME-Zarr (`cellwright.io.ome_zarr_write`), which are read here too.
+"""
 
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cellwright.core.errors import UnreadableError
-from cellwright.core.image import Array, Spacing, check_axes
+from cellwright.core.image import Array, Image, Spacing, check_axes
 from cellwright.core.labels import Labels
-from cellwright.io.open import open_images
+from cellwright.io.ome_zarr import READER as ZARR_READER
+from cellwright.io.ome_zarr import find_labels
+from cellwright.io.open import folder_reader, open_images
 from cellwright.io.png import palette_index
+from cellwright.io.zarr_array import ZarrPixels
 
 __all__ = ["decode_labels", "encode_labels"]
 
@@ -96,7 +103,8 @@ def decode_labels(path: Path | str) -> Labels:
     """Read a label image: ours, or one that another program wrote or a person has edited.
 
     Whole numbers of any type are taken, and floating-point ones that are whole, as Fiji
-    stores 32 bits. A single frame has no axis T.
+    stores 32 bits. A single frame has no axis T. Of an OME-Zarr, `path` is a label image, or
+    a picture with just one in its ``labels``; its pixels are read when they are indexed.
 
     Raises
     ------
@@ -107,21 +115,67 @@ def decode_labels(path: Path | str) -> Labels:
         If it cannot be opened at all.
     """
     path = Path(path)
-    images = open_images(path)
-    if len(images) != 1:
-        raise _no_labels(path, f"the file has {len(images)} scenes, not one label image")
-    image = images[0]
+    if (image := _zarr_labels(path)) is None:
+        images = open_images(path)
+        if len(images) != 1:
+            raise _no_labels(path, f"the file has {len(images)} scenes, not one label image")
+        image = images[0]
+    if isinstance(image.data, ZarrPixels) and image.dtype.kind in "ui":
+        _check_axes(path, image.axes)
+        return Labels(WholeNumbers(path, image.data), image.axes, spacing=image.spacing)
     data = image.pixels()
     axes = image.axes
     if image.is_colour and (index := palette_index(path)) is not None:
         data, axes = index, "YX"  # a palette shows labels in colours, its index is the label
+    _check_axes(path, axes)
+    return Labels(_whole(path, data), axes, spacing=image.spacing)
+
+
+def _zarr_labels(path: Path) -> Image | None:
+    """The label image in an OME-Zarr that is a picture; None of anything else."""
+    reader = folder_reader(path) if path.is_dir() else None
+    return find_labels(path) if reader is ZARR_READER else None
+
+
+def _check_axes(path: Path, axes: str) -> None:
     if "S" in axes or "C" in axes:
         raise _no_labels(path, f"this is a picture with axes {axes}, not a label image")
-    return Labels(_whole(path, data), axes, spacing=image.spacing)
+
+
+@dataclass(frozen=True)
+class WholeNumbers:
+    """Labels on disk as uint32, satisfying `cellwright.core.image.LazyArray`.
+
+    Attributes
+    ----------
+    path
+        The folder, for messages.
+    stored
+        Whole numbers of any type.
+    """
+
+    path: Path
+    stored: ZarrPixels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return self.stored.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the labels."""
+        return np.dtype(np.uint32)
+
+    def __getitem__(self, index: tuple[int | slice, ...], /) -> Array:
+        """Read what `index` asks for; numbers that are no labels are refused."""
+        return _whole(self.path, self.stored[index])
 
 
 def _whole(path: Path, data: Array) -> Array:
     """Turn pixels into uint32, if that loses nothing."""
+    if data.dtype.kind == "u" and data.dtype.itemsize <= 4:
+        return data.astype(np.uint32, copy=False)
     if data.dtype.kind == "f":
         if not np.isfinite(data).all() or (data != np.floor(data)).any():
             raise _no_labels(path, "labels are whole numbers, this picture has fractions")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,7 +16,18 @@ from cellwright.core.errors import InputError, UnreadableError, UnsupportedError
 from cellwright.core.image import Spacing
 from cellwright.core.units import duration_in_s, length_in_um
 
-__all__ = ["OmeScene", "is_ome", "parse_ome"]
+__all__ = [
+    "OmeDescription",
+    "OmeScene",
+    "companion_name",
+    "describe_ome",
+    "is_ome",
+    "member_names",
+    "parse_ome",
+]
+
+CountPages = Callable[[str], int | None]
+"""Pages of another file of the same folder, by its name; None if it is not there."""
 
 _FORBIDDEN = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _MOST_PLANES = 10_000_000  # ten times what one file may have pages
@@ -24,12 +35,26 @@ _MOST_PLANES = 10_000_000  # ten times what one file may have pages
 
 @dataclass(frozen=True)
 class _File:
-    """The file that holds the XML: its path, number of pages, samples in each, own UUID."""
+    """The file that holds the XML: its path, number of pages, samples in each, own UUID.
+
+    `count` tells the pages of the other files; a file without pages is a companion.
+    """
 
     path: Path
     pages: int
     samples: int
     uuid: str | None
+    count: CountPages
+
+
+@dataclass(frozen=True)
+class OmeDescription:
+    """What one Image of the XML says of it, but for its planes; as in `OmeScene`."""
+
+    name: str
+    spacing: Spacing
+    interval: float | None
+    channels: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +69,10 @@ class OmeScene:
         In pixels, as the XML says.
     planes
         (T, C, Z): the number of the page, counted from 0.
+    files
+        (T, C, Z): which of `names` holds the page.
+    names
+        Names of files; the first is empty and stands for the file that has the XML.
     samples
         Samples of a pixel in one page.
     spacing, interval, channels, bits
@@ -61,6 +90,8 @@ class OmeScene:
     interval: float | None
     channels: tuple[str, ...]
     bits: int | None
+    files: npt.NDArray[np.int64]
+    names: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -75,7 +106,90 @@ def is_ome(description: str) -> bool:
     return "<OME" in description and description.rstrip().endswith("OME>")
 
 
-def parse_ome(description: str, path: Path, pages: int, samples: int) -> list[OmeScene]:
+def _root(description: str | bytes, path: Path) -> ElementTree.Element:
+    """Parse XML; one with a document type or entities is refused, nothing outside is loaded."""
+    text = description if isinstance(description, str) else _decoded(description)
+    if _FORBIDDEN.search(text):
+        raise UnsupportedError(
+            "its OME-XML has a document type, which OME never has and which could do harm",
+            where=str(path),
+            remedy="export it again",
+        )
+    try:
+        return ElementTree.fromstring(text)  # noqa: S314 (no document type, see above)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise _broken(path, f"its OME-XML is damaged ({error})") from error
+
+
+def _decoded(raw: bytes) -> str:
+    """Text of an XML file; whatever encoding it claims, it is taken for one of these three."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16", "replace")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def companion_name(description: str, path: Path) -> str | None:
+    """Name of the file that describes this one, if its own XML says no more (BinaryOnly).
+
+    Raises
+    ------
+    InputError
+        If the XML is damaged, or does not name a file of the same folder.
+    """
+    if "BinaryOnly" not in description:
+        return None
+    only = next(_children(_root(description, path), "BinaryOnly"), None)
+    if only is None:
+        return None
+    name = only.get("MetadataFile") or ""
+    _check_name(name, path)
+    return name
+
+
+def member_names(description: str | bytes, path: Path) -> tuple[str, ...]:
+    """Names of the files that the XML of `path` lists, in its order, its own among them.
+
+    Where only a single file is named, it is `path` itself under whatever name: then this is
+    empty.
+
+    Raises
+    ------
+    InputError
+        If the XML is damaged, or names a file outside of the folder.
+    """
+    root = _root(description, path)
+    own = root.get("UUID")
+    names: dict[str, None] = {}
+    for image in _children(root, "Image"):
+        for pixels in _children(image, "Pixels"):
+            blocks = list(_children(pixels, "TiffData"))
+            single = len(_file_names(blocks)) == 1
+            for block in blocks:
+                name = _elsewhere(block, path, own, single=single)
+                names[path.name if name is None else name] = None
+    return () if set(names) == {path.name} else tuple(names)
+
+
+def _check_name(name: str, path: Path) -> None:
+    """Refuse what is no name of a file of the same folder."""
+    if not name or name in {".", ".."} or set(name) & set("/\\:\0"):
+        raise UnsupportedError(
+            f"its OME-XML names the file {name!r:.80}, which is none of the same folder",
+            where=str(path),
+            remedy="put all files of the picture into one folder, and name them without folders",
+        )
+
+
+def parse_ome(
+    description: str | bytes,
+    path: Path,
+    pages: int,
+    samples: int,
+    count: CountPages = lambda name: None,  # noqa: ARG005
+) -> list[OmeScene]:
     """Read the XML of an OME-TIFF.
 
     Parameters
@@ -85,32 +199,21 @@ def parse_ome(description: str, path: Path, pages: int, samples: int) -> list[Om
     path
         The file, whose name tells its own planes from those of others.
     pages
-        How many pages it has.
+        How many pages it has; 0 for a companion, which has the XML alone.
     samples
-        Samples of a pixel in its pages.
+        Samples of a pixel in the pages.
+    count
+        Tells how many pages another file of the folder has.
 
     Raises
     ------
     UnreadableError
         If the XML is damaged, or names planes that are not there.
     UnsupportedError
-        If the planes lie in other files.
+        If the planes lie in files of other folders.
     """
-    if _FORBIDDEN.search(description):
-        raise UnsupportedError(
-            "its OME-XML has a document type, which OME never has and which could do harm",
-            where=str(path),
-            remedy="export it again",
-        )
-    try:
-        root = ElementTree.fromstring(description)  # noqa: S314 (no document type, see above)
-    except (ElementTree.ParseError, ValueError) as error:
-        raise _broken(path, f"its OME-XML is damaged ({error})") from error
-    only = next(_children(root, "BinaryOnly"), None)
-    if only is not None:
-        companion = only.get("MetadataFile") or "another file"
-        raise _scattered(path, f"its description lies in {companion}")
-    file = _File(path, pages, samples, root.get("UUID"))
+    root = _root(description, path)
+    file = _File(path, pages, samples, root.get("UUID"), count)
     scenes = []
     for image in _children(root, "Image"):
         for pixels in _children(image, "Pixels"):
@@ -125,16 +228,39 @@ def parse_ome(description: str, path: Path, pages: int, samples: int) -> list[Om
     return scenes
 
 
+def describe_ome(description: str | bytes, path: Path) -> list[OmeDescription]:
+    """Read what the XML says of each picture, without its planes.
+
+    Raises
+    ------
+    InputError
+        As `parse_ome` does.
+    """
+    found = []
+    for image in _children(_root(description, path), "Image"):
+        for pixels in _children(image, "Pixels"):
+            try:
+                found.append(
+                    OmeDescription(
+                        image.get("Name", ""),
+                        _spacing(pixels),
+                        _interval(pixels),
+                        _names(list(_children(pixels, "Channel"))),
+                    )
+                )
+            except (ValueError, OverflowError) as error:
+                raise _broken(path, f"its OME-XML is damaged ({error})") from error
+    return found
+
+
+def _names(listed: Sequence[ElementTree.Element]) -> tuple[str, ...]:
+    """Names of channels, if all have one and each another."""
+    names = [channel.get("Name") or channel.get("Fluor") or "" for channel in listed]
+    return tuple(names) if all(names) and len(set(names)) == len(names) else ()
+
+
 def _broken(path: Path, what: str) -> UnreadableError:
     return UnreadableError(what, where=str(path), remedy="export the file again")
-
-
-def _scattered(path: Path, what: str) -> UnsupportedError:
-    return UnsupportedError(
-        f"an OME-TIFF in several files is not read by this version ({what})",
-        where=str(path),
-        remedy="save it as one OME-TIFF",
-    )
 
 
 def _children(parent: ElementTree.Element, name: str) -> Iterator[ElementTree.Element]:
@@ -149,23 +275,27 @@ def _scene(image: ElementTree.Element, pixels: ElementTree.Element, file: _File)
     sizes = {axis: int(pixels.get(f"Size{axis}", "1")) for axis in "XYZCT"}
     if min(sizes.values()) < 1 or sizes["Z"] * sizes["C"] * sizes["T"] > _MOST_PLANES:
         raise _broken(path, f"its OME-XML claims impossible sizes ({sizes})")
-    listed = list(_children(pixels, "Channel"))
-    names = [channel.get("Name") or channel.get("Fluor") or "" for channel in listed]
+    names = _names(list(_children(pixels, "Channel")))
     if samples > 1 and sizes["C"] % samples == 0:
         sizes["C"] //= samples
     elif samples > 1:
         raise _broken(path, f"its OME-XML claims {sizes['C']} channels, its pages {samples}")
-    planes = _planes(pixels, sizes, file)
+    planes, files, others = _planes(pixels, sizes, file)
     complete = np.all(planes.reshape(sizes["T"], -1) >= 0, axis=1)
     frames = len(complete) if complete.all() else int(np.argmin(complete))
     notes: tuple[str, ...] = ()
     if frames == 0:
+        if any(True for _ in _children(pixels, "BinData")) or not file.pages and not others:
+            raise UnsupportedError(
+                "this OME-XML has no TIFF files with its pixels",
+                where=str(path),
+                remedy="export the picture as OME-TIFF",
+            )
         raise _broken(
             path, f"its OME-XML lists {planes.size} planes, the file has pages for {file.pages}"
         )
     if frames < len(complete):
         notes = (f"only the first {frames} of {len(complete)} frames are in the file",)
-    named = len(names) == sizes["C"] and all(names) and len(set(names)) == len(names)
     significant = pixels.get("SignificantBits")
     return OmeScene(
         name=image.get("Name", ""),
@@ -175,17 +305,19 @@ def _scene(image: ElementTree.Element, pixels: ElementTree.Element, file: _File)
         samples=samples,
         spacing=_spacing(pixels),
         interval=_interval(pixels),
-        channels=tuple(names) if named else (),
+        channels=names if len(names) == sizes["C"] else (),
         bits=int(significant) if significant else None,
+        files=files[:frames],
+        names=("", *others),
         notes=notes,
     )
 
 
 def _planes(
     pixels: ElementTree.Element, sizes: dict[str, int], file: _File
-) -> npt.NDArray[np.int64]:
-    """Page of each plane as (T, C, Z); -1 where no page is named."""
-    path, pages = file.path, file.pages
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], tuple[str, ...]]:
+    """Page of each plane as (T, C, Z), -1 where none is named; its file; names of the others."""
+    path = file.path
     order = [axis for axis in pixels.get("DimensionOrder", "XYCZT") if axis not in "XY"]
     if sorted(order) != ["C", "T", "Z"]:
         raise _broken(path, "its OME-XML has no order of dimensions")
@@ -193,13 +325,15 @@ def _planes(
     shape = tuple(sizes[axis] for axis in reversed(order))
     total = math.prod(shape)
     flat = np.full(total, -1, dtype=np.int64)
+    holders = np.zeros(total, dtype=np.int64)
     blocks = list(_children(pixels, "TiffData"))
     if not blocks:
-        count = min(total, pages)
-        flat[:count] = np.arange(count)
+        number = min(total, file.pages)
+        flat[:number] = np.arange(number)
+    others: dict[str, int] = {}
+    single = len(_file_names(blocks)) == 1
     for block in blocks:
-        if _is_elsewhere(block, file, blocks):
-            raise _scattered(path, "some of its planes lie in other files")
+        name = _elsewhere(block, path, file.uuid, single=single)
         first = {axis: int(block.get(f"First{axis}", "0")) for axis in "ZCT"}
         first["C"] //= file.samples
         if any(not 0 <= first[axis] < sizes[axis] for axis in "ZCT"):
@@ -207,29 +341,50 @@ def _planes(
         page = int(block.get("IFD", "0"))
         start = int(np.ravel_multi_index([first[axis] for axis in reversed(order)], shape))
         stated = block.get("PlaneCount")
+        # Of a file that is not there, the planes that were meant can only be believed.
+        pages = file.pages if name is None else file.count(name)
+        absent = pages is None
+        if pages is None:
+            pages = page + (int(stated) if stated else 1)
         wanted = int(stated) if stated else (1 if block.get("IFD") else total - start)
         wanted = max(0, min(wanted, total - start, pages - page))
         if not 0 <= page < pages:
+            if name is None and not file.pages:
+                raise _broken(path, "its OME-XML does not say in which file its planes are")
             raise _broken(path, f"its OME-XML names page {page} of {pages}")
+        if absent and not 0 < wanted <= total:
+            raise _broken(path, "its OME-XML names planes that are none")
         flat[start : start + wanted] = np.arange(page, page + wanted)
-    stacked = flat.reshape(shape)
+        holder = 0 if name is None else others.setdefault(name, len(others) + 1)
+        holders[start : start + wanted] = holder
     axes = list(reversed(order))
-    return stacked.transpose([axes.index(axis) for axis in "TCZ"])
+    turn = [axes.index(axis) for axis in "TCZ"]
+    return flat.reshape(shape).transpose(turn), holders.reshape(shape).transpose(turn), (*others,)
 
 
-def _is_elsewhere(
-    block: ElementTree.Element, file: _File, blocks: list[ElementTree.Element]
-) -> bool:
-    """Whether a block of planes lies in another file than the one that is open."""
+def _elsewhere(
+    block: ElementTree.Element, path: Path, own: str | None, *, single: bool
+) -> str | None:
+    """Name of the other file that holds a block of planes; None if it is the one that is open."""
     named = next(_children(block, "UUID"), None)
-    if named is None or (file.uuid and (named.text or "").strip() == file.uuid):
-        return False
+    if named is None or (own and (named.text or "").strip() == own):
+        return None
     name = named.get("FileName")
-    if name is None or Path(name).name == file.path.name:
-        return False
+    if name is None or re.split(r"[/\\]", name)[-1] == path.name:
+        return None
     # A file that was renamed still is the only one that its XML names.
-    names = {other.get("FileName") for one in blocks for other in _children(one, "UUID")}
-    return len(names) > 1 or bool(file.uuid)
+    if single and not own and not _is_companion(path):
+        return None
+    _check_name(name, path)
+    return name
+
+
+def _file_names(blocks: Sequence[ElementTree.Element]) -> set[str | None]:
+    return {other.get("FileName") for one in blocks for other in _children(one, "UUID")}
+
+
+def _is_companion(path: Path) -> bool:
+    return path.suffix.lower() in {".ome", ".xml"}
 
 
 def _positive(text: str | None, scale: float | None) -> float | None:

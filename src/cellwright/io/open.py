@@ -20,7 +20,16 @@ from cellwright.core.image import Image
 from cellwright.io.foreign import foreign_format
 from cellwright.io.reader import Reader
 
-__all__ = ["HEAD", "known_extensions", "open_images", "read", "readers", "recognise", "split_scene"]
+__all__ = [
+    "HEAD",
+    "folder_reader",
+    "known_extensions",
+    "open_images",
+    "read",
+    "readers",
+    "recognise",
+    "split_scene",
+]
 
 HEAD = 4096
 """How many bytes of a file decide what it is."""
@@ -58,8 +67,18 @@ def reader_of(head: bytes, path: Path) -> Reader | None:
     return None
 
 
+def folder_reader(folder: Path) -> Reader | None:
+    """Find the reader to which a folder is one input, or None: then its files are."""
+    for reader in readers().values():
+        if reader.folders and reader.recognise(b"", folder):
+            return reader
+    return None
+
+
 def recognise(path: Path | str) -> Reader | None:
     """Find the reader for a file by its first 4,096 bytes, or None if nobody knows them.
+
+    A folder is known if it is a picture as a whole, as an OME-Zarr is.
 
     Raises
     ------
@@ -67,6 +86,8 @@ def recognise(path: Path | str) -> Reader | None:
         If the file cannot be read. What is no plain file is not opened, and not known.
     """
     path = Path(path)
+    if path.is_dir():
+        return folder_reader(path)
     if not path.is_file():
         return None
     return reader_of(_head(path), path)
@@ -83,13 +104,14 @@ def open_images(path: Path | str) -> list[Image]:
     Parameters
     ----------
     path
-        A file of any format that a reader knows.
+        A file of any format that a reader knows, or a folder that is an OME-Zarr.
 
     Returns
     -------
     list of Image
         In the file's order. ``source.path`` is the file; ``source.scene`` is the scene's name
-        (its number from 0 where names are missing or repeated), empty where there is one.
+        (its number from 0 where names are missing or repeated), empty where there is one that
+        is no field of a plate.
 
     Raises
     ------
@@ -111,10 +133,12 @@ def open_images(path: Path | str) -> list[Image]:
     ('YX', (4, 5))
     """
     path = Path(path)
-    head = _checked_head(path)
-    reader = reader_of(head, path)
+    reader = folder_reader(path) if os.path.isdir(path) else None  # noqa: PTH112 (never raises)
     if reader is None:
-        raise _unknown(path, head)
+        head = _checked_head(path)
+        reader = reader_of(head, path)
+        if reader is None:
+            raise _unknown(path, head)
     try:
         images = reader.open(path)
     except OSError as error:
@@ -137,6 +161,8 @@ def read(path: Path | str) -> Image:
     file, wanted = split_scene(path)
     images = open_images(file)
     names = [image.source.scene for image in images]
+    if not wanted and len(images) == 1:
+        return images[0]
     if wanted in names:
         return images[names.index(wanted)]
     if wanted.isdecimal() and int(wanted) < len(images):
@@ -169,7 +195,7 @@ def _checked_head(path: Path) -> bytes:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
             raise UnsupportedError(
-                "this is a folder, not a picture",
+                "this is a folder, not a picture (nor an OME-Zarr)",
                 where=str(path),
                 remedy="give the pictures in it, or analyze the folder",
             )
@@ -239,7 +265,7 @@ def _named(path: Path, images: list[Image]) -> list[Image]:
     """Give every scene a name of its own."""
     names = [image.source.scene for image in images]
     if len(images) == 1:
-        names = [""]
+        names = names if images[0].source.well else [""]
     elif "" in names or len(set(names)) < len(names):
         names = [str(number) for number in range(len(images))]
     return [

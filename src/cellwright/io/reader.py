@@ -15,7 +15,10 @@ class Recognise(Protocol):
     """Whether the first bytes of a file are of this format."""
 
     def __call__(self, head: bytes, path: Path) -> bool:
-        """Say so of the first 4,096 bytes; `path` is for formats that need a look beside it."""
+        """Say so of the first 4,096 bytes; `path` is for formats that need a look beside it.
+
+        Of a folder, `head` is empty.
+        """
         ...
 
 
@@ -28,7 +31,7 @@ class OpenImages(Protocol):
     """
 
     def __call__(self, path: Path) -> list[Image]:
-        """Open the file at `path`."""
+        """Open the file, or the folder, at `path`."""
         ...
 
 
@@ -47,11 +50,14 @@ class Reader:
         Lower case with the dot. They never decide how a file is read; a file with one of
         them whose content nobody knows is a failure, one without is skipped.
     recognise
-        Called with the first 4,096 bytes.
+        Called with the first 4,096 bytes; of a folder, with none.
     open
         Called with the path.
     requires
         The extra to install where the library is missing, as ``cellwright[formats]``.
+    folders
+        Whether a folder may be a picture of this format, as of OME-Zarr. Only then is
+        `recognise` called with folders. What lies in such a folder is no input of its own.
     """
 
     name: str
@@ -59,3 +65,4 @@ class Reader:
     recognise: Recognise
     open: OpenImages
     requires: str = ""
+    folders: bool = False

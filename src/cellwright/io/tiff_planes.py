@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,6 +37,7 @@ _JPEG = {7, 34892, 33007}
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}  # SampleFormat: 4 is "not said"
 _LAST_COLOUR = 6  # PhotometricInterpretation: YCbCr; those above change no decoding
 _FLOATS = {16, 24, 32, 64}
+_NAMED = 5  # missing files that a message names
 
 
 def stored_dtype(structure: Structure) -> np.dtype[Any] | None:
@@ -102,6 +104,9 @@ class TiffPlanes:
         4 GB), the bytes of one: then `pages` counts them.
     first
         Place of that one page.
+    files, paths
+        Where the pages lie in several files: which of `paths` for each position on the
+        leading axes. The place of a page in a file that is not there is -1.
     """
 
     path: Path
@@ -113,6 +118,8 @@ class TiffPlanes:
     samples: npt.NDArray[np.int64] | None = None
     stride: int = 0
     first: int = 0
+    files: npt.NDArray[np.int64] | None = None
+    paths: tuple[Path, ...] = ()
 
     def __getitem__(self, index: tuple[int | slice, ...], /) -> Array:
         """Read the planes, and of them the rows and columns, that `index` asks for.
@@ -136,10 +143,12 @@ class TiffPlanes:
         window = (reach[0], reach[1])
         if len(part) == 3:  # samples are never cut out before they are rendered
             part = (*part[:2], inner[2])
-        wanted = np.asarray(numbers).ravel()
+        wanted = [int(number) for number in np.asarray(numbers).ravel()]
+        planes: list[Array] = []
         try:
-            with self.path.open("rb") as file:
-                planes = [self._plane(file, int(number), window)[part] for number in wanted]
+            for path, group in groupby(wanted, self._holder):
+                with path.open("rb") as file:
+                    planes += [self._plane(path, file, number, window)[part] for number in group]
         except OSError as error:
             if isinstance(error, InputError):
                 raise
@@ -153,23 +162,42 @@ class TiffPlanes:
             return np.ascontiguousarray(planes[0])
         return np.stack(planes).reshape(np.shape(numbers) + np.shape(planes[0]))
 
+    def _holder(self, number: int) -> Path:
+        """Which file a plane lies in."""
+        if self.files is None:
+            return self.path
+        path = self.paths[int(self.files.flat[number])]
+        if self.pages.flat[number] < 0:
+            gone = sorted({self.paths[int(f)].name for f in self.files[self.pages < 0]})
+            named = ", ".join(gone[:_NAMED]) + (", …" if len(gone) > _NAMED else "")
+            raise UnreadableError(
+                f"a plane lies in {path.name}, which is not there (missing: {named})",
+                where=str(self.path),
+                remedy="copy all files of the picture into one folder",
+            )
+        return path
+
     def _broken(self, what: str) -> UnreadableError:
         return UnreadableError(what, where=str(self.path), remedy="copy or export the file again")
 
     def _plane(
-        self, file: BinaryIO, number: int, window: tuple[tuple[int, int], tuple[int, int]]
+        self,
+        path: Path,
+        file: BinaryIO,
+        number: int,
+        window: tuple[tuple[int, int], tuple[int, int]],
     ) -> Array:
         """Read one plane, as it is rendered, within the window."""
-        header = read_header(self.path, file)
+        header = read_header(path, file)
         place = int(self.pages.flat[number])
-        page, _ = read_directory(self.path, file, header, self.first if self.stride else place)
+        page, _ = read_directory(path, file, header, self.first if self.stride else place)
         if page.structure != self.structure:
             raise self._broken("the file was changed while it was read")
         if self.stride:
             page = replace(page, offsets=page.offsets + place * self.stride)
         if self.rendering.orientation != 1:
             window = (0, self.structure.length), (0, self.structure.width)
-        stored = _decode(self.path, file, header.order, page, window)
+        stored = _decode(path, file, header.order, page, window)
         rendering = self.rendering
         if self.samples is not None:
             stored = stored[..., self.samples.flat[number]]

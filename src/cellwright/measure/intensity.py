@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from cellwright.core.columns import Column
 from cellwright.core.image import Array
-from cellwright.measure.feature import Feature
+from cellwright.measure.feature import Feature, LargePicture, Parts
+from cellwright.measure.median import MedianSearch
 from cellwright.measure.regions import Floats, Integers, Regions
 
 __all__ = ["FEATURE", "background_level", "background_pixels", "measure_intensity"]
@@ -24,11 +25,7 @@ BACKGROUND_PIXELS = 25
 """Fewer pixels than this give no background: their median would be uncertain by a quarter of
 the noise (1.25 σ / √n), and in a closed layer they are gaps between cells, not background."""
 
-SIZE_CLASSES_PER_OCTAVE = 4
-"""Cells are sorted together whose areas differ by less than a factor of 2^(1/4)."""
-
-SORTED_AT_ONCE = 2**22
-"""Values in one such sort: 32 MiB, and as much again for their places."""
+_FINITE = "finite pixels of {channel}"
 
 
 def measure_intensity(regions: Regions) -> Mapping[str, Array]:
@@ -47,12 +44,8 @@ def measure_intensity(regions: Regions) -> Mapping[str, Array]:
     (35.0, 25.0)
     """
     outside = background_pixels(regions.image)
-    columns: dict[str, Array] = {}
-    for channel in regions.planes:
-        background = background_level(regions.planes[channel], outside)
-        for name, value in _statistics(regions, channel, background).items():
-            columns[f"intensity_{name}_{channel}"] = value
-    return columns
+    background = {name: background_level(plane, outside) for name, plane in regions.planes.items()}
+    return _corrected(_statistics(regions), background)
 
 
 def background_pixels(labels: Array) -> npt.NDArray[np.bool_]:
@@ -94,57 +87,76 @@ def background_level(plane: Array, outside: Array) -> float:
     return float(np.median(values)) if len(values) >= BACKGROUND_PIXELS else float("nan")
 
 
-def _statistics(regions: Regions, channel: str, background: float) -> dict[str, Floats]:
-    values = regions.values(channel)
-    finite = np.isfinite(values)
-    if finite.all():
-        n, filled = regions.area, values
-    else:
-        n, filled = regions.total_pixels(finite.astype(np.int64)), np.where(finite, values, 0.0)
-    known = np.where(n > 0, n, np.nan)
-    total = np.where(n > 0, regions.total_pixels(filled), np.nan)
-    mean = total / known
-    off = values - regions.spread(mean)
-    variance = regions.total_pixels(np.where(finite, off, 0.0) ** 2) / known
-    smallest, median, largest = _ranks(regions, values, n)
-    return {
-        "mean": mean,
-        "median": median,
-        "std": np.sqrt(variance),
-        "min": smallest,
-        "max": largest,
-        "integrated": total,
-        "background": np.where(n > 0, background, np.nan),
-        "mean_corrected": mean - background,
-        "integrated_corrected": total - n * background,
+def _statistics(regions: Regions) -> dict[str, Array]:
+    """Measure all that needs no background, and count the finite pixels of each region."""
+    columns: dict[str, Array] = {}
+    for channel in regions.planes:
+        values = regions.values(channel)
+        finite = np.isfinite(values)
+        if finite.all():
+            n, filled = regions.area, values
+        else:
+            n = regions.total_pixels(finite.astype(np.int64))
+            filled = np.where(finite, values, 0.0)
+        known = np.where(n > 0, n, np.nan)
+        total = np.where(n > 0, regions.total_pixels(filled), np.nan)
+        mean = total / known
+        off = values - regions.spread(mean)
+        variance = regions.total_pixels(np.where(finite, off, 0.0) ** 2) / known
+        smallest, median, largest = _ranks(regions, values, n)
+        columns |= {
+            f"intensity_mean_{channel}": mean,
+            f"intensity_median_{channel}": median,
+            f"intensity_std_{channel}": np.sqrt(variance),
+            f"intensity_min_{channel}": smallest,
+            f"intensity_max_{channel}": largest,
+            f"intensity_integrated_{channel}": total,
+            _FINITE.format(channel=channel): n,
+        }
+    return columns
+
+
+def _corrected(statistics: Mapping[str, Array], background: Mapping[str, float]) -> dict[str, Array]:
+    """Take the background of each channel away, and leave out the number of finite pixels."""
+    columns = dict(statistics)
+    for channel, level in background.items():
+        n = columns.pop(_FINITE.format(channel=channel))
+        mean = columns[f"intensity_mean_{channel}"]
+        total = columns[f"intensity_integrated_{channel}"]
+        columns |= {
+            f"intensity_background_{channel}": np.where(n > 0, level, np.nan),
+            f"intensity_mean_corrected_{channel}": mean - level,
+            f"intensity_integrated_corrected_{channel}": total - n * level,
+        }
+    return columns
+
+
+def _correct_whole(picture: LargePicture, of_cells: Mapping[str, Array]) -> dict[str, Array]:
+    """Find the background of a large picture, and take it away."""
+    searches = {name: MedianSearch(plane.dtype) for name, plane in picture.planes.items()}
+    while any(not search.done for search in searches.values()):
+        for window in picture.windows():
+            around = window.grown(BACKGROUND_GAP_PX, picture.shape)
+            outside = background_pixels(around.read(picture.labels))[window.within(around)]
+            for name, search in searches.items():
+                if not search.done:
+                    search.add(window.read(picture.planes[name])[outside])
+        for search in searches.values():
+            search.end_pass()
+    levels = {
+        name: search.median if search.count >= BACKGROUND_PIXELS else float("nan")
+        for name, search in searches.items()
     }
+    return _corrected(of_cells, levels)
 
 
 def _ranks(regions: Regions, values: Floats, n: Integers) -> tuple[Floats, Floats, Floats]:
-    """Smallest, median and largest of the first `n` finite values of each region, each (N,).
-
-    Regions of about the same size are sorted together, as rows of one array that is filled up
-    with NaN, which sorts last: a few dozen sorts for any number of cells.
-    """
+    """Smallest, median and largest of the first `n` finite values of each region, each (N,)."""
     ranks = np.full((3, regions.count), np.nan)
-    size_class = np.ceil(SIZE_CLASSES_PER_OCTAVE * np.log2(regions.area))
-    order = np.argsort(size_class, kind="stable")
-    order = order[n[order] > 0]
-    begin = 0
-    while begin < len(order):
-        # As many as fit, and not beyond the class of the first.
-        largest = size_class[order[begin]]
-        end = int(np.searchsorted(size_class[order], largest, side="right"))
-        width = int(regions.area[order[begin:end]].max())
-        members = order[begin : min(end, begin + max(1, SORTED_AT_ONCE // width))]
-        begin += len(members)
-
-        area, every = regions.area[members, None], np.arange(len(members))
-        place = np.arange(width)
-        rows = values[regions.pixel_starts[members, None] + np.minimum(place, area - 1)]
-        rows[place >= area] = np.nan
-        rows.sort(axis=1)
-        m = n[members]
+    for members, rows in regions.sorted_values(values):
+        known = n[members] > 0
+        members, rows = members[known], rows[known]
+        m, every = n[members], np.arange(len(members))
         ranks[0, members] = rows[:, 0]
         ranks[1, members] = (rows[every, (m - 1) // 2] + rows[every, m // 2]) / 2.0
         ranks[2, members] = rows[every, m - 1]
@@ -175,4 +187,11 @@ _COLUMNS = (
     _column("integrated_corrected", "Sum of the intensities less background", _CORRECTED),
 )
 
-FEATURE = Feature("intensity", 1, _COLUMNS, measure_intensity, order=40)
+FEATURE = Feature(
+    "intensity",
+    1,
+    _COLUMNS,
+    measure_intensity,
+    order=40,
+    parts=Parts(_statistics, _correct_whole),
+)

@@ -8,7 +8,7 @@ import numpy as np
 
 from cellwright.core.columns import Column
 from cellwright.core.image import Array
-from cellwright.measure.feature import Feature
+from cellwright.measure.feature import Feature, LargePicture, Parts
 from cellwright.measure.regions import BOUNDARY_MARGIN, Floats, Integers, Regions
 
 __all__ = ["FEATURE", "measure_neighbours", "neighbour_pairs"]
@@ -40,12 +40,45 @@ def measure_neighbours(regions: Regions) -> Mapping[str, Array]:
     """
     first, second = neighbour_pairs(regions)
     contacts = np.bincount(np.concatenate([first, second]), minlength=regions.count)
-    nearest, density = _surroundings(regions)
-    return {
-        "nearest_neighbour_px": nearest,
-        "neighbour_count": contacts.astype(np.int64),
-        "local_density_per_mpx": density,
-    }
+    y, x = regions.centroids
+    return {"neighbour_count": contacts.astype(np.int64)} | _surroundings(
+        y, x, regions.area, regions.picture_shape
+    )
+
+
+def _of_window(regions: Regions) -> dict[str, Array]:
+    """Count the cells in contact, those among them that the window cuts as well."""
+    y, x = regions.centroids
+    return {"neighbour_count": _contacts(regions), "y": y, "x": x, "area": regions.area}
+
+
+def _of_whole(picture: LargePicture, of_cells: Mapping[str, Array]) -> dict[str, Array]:
+    """Find the nearest and the density among all centroids."""
+    return {"neighbour_count": of_cells["neighbour_count"]} | _surroundings(
+        of_cells["y"], of_cells["x"], of_cells["area"], picture.shape
+    )
+
+
+def _contacts(regions: Regions) -> Integers:
+    """Number of other labels of the image within reach of each region, (N,)."""
+    boundary = regions.boundary
+    image = np.pad(regions.image, BOUNDARY_MARGIN).ravel()
+    width = boundary.image.shape[1]
+    own = image[boundary.position]
+    reach = range(-NEIGHBOUR_GAP_PX, NEIGHBOUR_GAP_PX + 1)
+    found = [np.zeros((0, 2), np.int64)]
+    for dy in reach:
+        for dx in reach:
+            if not 0 < dy**2 + dx**2 <= NEIGHBOUR_GAP_PX**2:
+                continue
+            other = image[boundary.position + (dy * width + dx)]
+            met = np.flatnonzero((other != 0) & (other != own))
+            pairs = np.column_stack([boundary.owner[met], other[met].astype(np.int64)])
+            found.append(pairs[np.any(np.diff(pairs, axis=0, prepend=-1) != 0, axis=1)])
+    every = np.concatenate(found)
+    every = every[np.lexsort((every[:, 1], every[:, 0]))]
+    new = np.any(np.diff(every, axis=0, prepend=-1) != 0, axis=1)
+    return np.bincount(every[new, 0], minlength=regions.count).astype(np.int64)
 
 
 def neighbour_pairs(regions: Regions) -> tuple[Integers, Integers]:
@@ -78,24 +111,30 @@ def neighbour_pairs(regions: Regions) -> tuple[Integers, Integers]:
     return distinct // max(count, 1), distinct % max(count, 1)
 
 
-def _surroundings(regions: Regions) -> tuple[Floats, Floats]:
+def _surroundings(
+    y: Floats, x: Floats, area: Integers, shape: tuple[int, int]
+) -> dict[str, Floats]:
     """Distance to the nearest centroid in px, and density in the surroundings, each (N,)."""
-    if regions.count < 2:
-        return np.full(regions.count, np.nan), np.zeros(regions.count)
-    from scipy.spatial import cKDTree
+    nearest, density = np.full(len(area), np.nan), np.zeros(len(area))
+    if len(area) > 1:
+        from scipy.spatial import cKDTree
 
-    centroids = np.column_stack([regions.moments.y, regions.moments.x])
-    tree = cKDTree(centroids)
-    nearest = np.asarray(tree.query(centroids, k=2)[0])[:, 1]
+        centroids = np.column_stack([y, x])
+        tree = cKDTree(centroids)
+        nearest = np.asarray(tree.query(centroids, k=2)[0])[:, 1]
 
-    diameter = 2.0 * np.sqrt(float(np.median(regions.area)) / np.pi)
-    radius = DENSITY_RADIUS_DIAMETERS * diameter
-    others = tree.query_ball_point(centroids, radius, return_length=True) - 1
-    height, width = regions.shape
-    # The pixels are squares about their middles, so the picture begins at -1/2.
-    up, left = centroids[:, 0] + 0.5, centroids[:, 1] + 0.5
-    seen = sum(_quarter_disc(y, x, radius) for y in (up, height - up) for x in (left, width - left))
-    return nearest, others * PIXELS_PER_MEGAPIXEL / seen
+        diameter = 2.0 * np.sqrt(float(np.median(area)) / np.pi)
+        radius = DENSITY_RADIUS_DIAMETERS * diameter
+        others = tree.query_ball_point(centroids, radius, return_length=True) - 1
+        # The pixels are squares about their middles, so the picture begins at -1/2.
+        up, left = y + 0.5, x + 0.5
+        seen = sum(
+            _quarter_disc(down, over, radius)
+            for down in (up, shape[0] - up)
+            for over in (left, shape[1] - left)
+        )
+        density = others * PIXELS_PER_MEGAPIXEL / seen
+    return {"nearest_neighbour_px": nearest, "local_density_per_mpx": density}
 
 
 def _quarter_disc(height: Floats, width: Floats, radius: float) -> Floats:
@@ -143,4 +182,12 @@ _COLUMNS = (
     ),
 )
 
-FEATURE = Feature("neighbours", 1, _COLUMNS, measure_neighbours, order=50)
+FEATURE = Feature(
+    "neighbours",
+    1,
+    _COLUMNS,
+    measure_neighbours,
+    order=50,
+    margin=NEIGHBOUR_GAP_PX,
+    parts=Parts(_of_window, _of_whole),
+)

@@ -25,19 +25,19 @@ def measure_position(regions: Regions) -> Mapping[str, Array]:
     >>> float(position["centroid_x_px"][0]), bool(position["touches_border"][0])
     (1.5, True)
     """
-    boxes, moments = regions.boxes, regions.moments
-    height, width = regions.shape
+    boxes, (first_row, first_column) = regions.boxes, regions.origin
+    top, left = boxes.top + first_row, boxes.left + first_column
+    bottom, right = boxes.bottom + first_row, boxes.right + first_column
+    height, width = regions.picture_shape
+    y, x = regions.centroids
     return {
-        "centroid_y_px": moments.y,
-        "centroid_x_px": moments.x,
-        "bbox_top_px": boxes.top,
-        "bbox_left_px": boxes.left,
-        "bbox_bottom_px": boxes.bottom,
-        "bbox_right_px": boxes.right,
-        "touches_border": (boxes.top == 0)
-        | (boxes.left == 0)
-        | (boxes.bottom == height)
-        | (boxes.right == width),
+        "centroid_y_px": y,
+        "centroid_x_px": x,
+        "bbox_top_px": top,
+        "bbox_left_px": left,
+        "bbox_bottom_px": bottom,
+        "bbox_right_px": right,
+        "touches_border": (top == 0) | (left == 0) | (bottom == height) | (right == width),
     }
 
 

@@ -9,7 +9,8 @@ happen to have nor the other cells change a cell's sums, to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,6 +30,12 @@ PIXEL_MOMENT = 1.0 / 12.0
 """Second moment of a unit pixel about its own middle: a pixel is a square, not a point."""
 
 UNKNOWN_SPACING = Spacing()
+
+SIZE_CLASSES_PER_OCTAVE = 4
+"""Cells are sorted together whose areas differ by less than a factor of 2^(1/4)."""
+
+SORTED_AT_ONCE = 2**22
+"""Values in one such sort: 32 MiB, and as much again for their places."""
 
 BOUNDARY_MARGIN = 2
 """Rows and columns of background around the outline image, so that looking at a neighbour of
@@ -133,15 +140,25 @@ class Regions:
         From the name of a channel to its (Y, X) pixels, of any number type.
     spacing
         Pixel size of the picture.
+    origin
+        Row and column in the picture of the first pixel of `labels`, if that is a window of a
+        larger picture. All positions here count from there, but for `centroids`.
+    picture_shape
+        (Y, X) of the picture; that of `labels` by default.
+    only
+        The labels, ascending, that are regions; the others of a window lie there to be looked
+        at in `image`. All by default.
 
     Attributes
     ----------
+    image
+        The label image, as it was given.
     labels
         (N,) the labels that are there, ascending: the order of all per-region arrays.
     count
         N.
     shape
-        (Y, X) of the plane.
+        (Y, X) of `image`.
     starts
         (N,) index of the first run of each region.
 
@@ -158,7 +175,14 @@ class Regions:
     """
 
     def __init__(
-        self, labels: Array, planes: Mapping[str, Array], spacing: Spacing = UNKNOWN_SPACING
+        self,
+        labels: Array,
+        planes: Mapping[str, Array],
+        spacing: Spacing = UNKNOWN_SPACING,
+        *,
+        origin: tuple[int, int] = (0, 0),
+        picture_shape: tuple[int, int] | None = None,
+        only: Integers | None = None,
     ) -> None:
         if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
             raise UsageError(
@@ -177,8 +201,30 @@ class Regions:
         self.planes = dict(planes)
         self.spacing = spacing
         self.shape: tuple[int, int] = (labels.shape[0], labels.shape[1])
-        self.labels, self.starts, self.runs = _find_runs(labels)
+        self.origin = origin
+        self.picture_shape = self.shape if picture_shape is None else picture_shape
+        self.labels, self.starts, self.runs = _find_runs(labels, only)
         self.count = len(self.labels)
+
+    def in_channels(self, channels: Sequence[str]) -> Regions:
+        """Give the same regions with some of the channels, in the order of the picture.
+
+        Raises
+        ------
+        UsageError
+            If there is no such channel.
+        """
+        for channel in channels:
+            self._check_channel(channel)
+        view = copy.copy(self)
+        view.planes = {name: plane for name, plane in self.planes.items() if name in channels}
+        return view
+
+    def _check_channel(self, channel: str) -> None:
+        if channel not in self.planes:
+            raise UsageError(
+                f"there is no channel {channel!r}", remedy="there are " + ", ".join(self.planes)
+            )
 
     def total(self, of_runs: Array) -> Array:
         """Sum a value of each run (R,) over each region (N,)."""
@@ -217,9 +263,9 @@ class Regions:
         # Counted from the corner of the region's box, in whole numbers: a shift changes nothing.
         y = runs.row - boxes.top[runs.owner]
         a = runs.first - boxes.left[runs.owner]
-        row_x = n * a + n * (n - 1) // 2
+        row_x = self._row_sums
         row_xx = n * a * a + a * n * (n - 1) + (n - 1) * n * (2 * n - 1) // 6
-        sum_y, sum_x = self.total(n * y), self.total(row_x)
+        sum_y, sum_x = self._sums
         mean_y, mean_x = sum_y / area, sum_x / area
         return Moments(
             y=boxes.top + mean_y,
@@ -228,6 +274,27 @@ class Regions:
             xx=(self.total(row_xx) - sum_x * mean_x) / area + PIXEL_MOMENT,
             yx=(self.total(row_x * y) - sum_y * mean_x) / area,
         )
+
+    @cached_property
+    def centroids(self) -> tuple[Floats, Floats]:
+        """Rows and columns of the centroids, each (N,), in pixels of the whole picture."""
+        sum_y, sum_x = self._sums
+        top, left = self.boxes.top + self.origin[0], self.boxes.left + self.origin[1]
+        # Whole numbers first: a window gives the same bits as the picture.
+        return top + sum_y / self.area, left + sum_x / self.area
+
+    @cached_property
+    def _row_sums(self) -> Integers:
+        """Sum of the columns of each run's pixels, from the left of the region's box, (R,)."""
+        n, runs = self.runs.length, self.runs
+        return n * (runs.first - self.boxes.left[runs.owner]) + n * (n - 1) // 2
+
+    @cached_property
+    def _sums(self) -> tuple[Integers, Integers]:
+        """Sums of rows and columns over each region, from the corner of its box, each (N,)."""
+        runs = self.runs
+        rows = runs.length * (runs.row - self.boxes.top[runs.owner])
+        return self.total(rows), self.total(self._row_sums)
 
     @cached_property
     def pixel_starts(self) -> Integers:
@@ -251,13 +318,38 @@ class Regions:
         UsageError
             If there is no such channel.
         """
-        if channel not in self.planes:
-            raise UsageError(
-                f"there is no channel {channel!r}", remedy="there are " + ", ".join(self.planes)
-            )
+        self._check_channel(channel)
         values: Floats = self.planes[channel].ravel()[self.pixels].astype(np.float64)
         values[np.isinf(values)] = np.nan
         return values
+
+    def sorted_values(self, values: Floats) -> Iterator[tuple[Integers, Floats]]:
+        """Sort the values (P,) of the pixels of each region; NaN comes last.
+
+        Regions of about the same size are sorted together, as rows of one array that is filled
+        up with NaN: a few dozen sorts for any number of cells.
+
+        Yields
+        ------
+        tuple
+            Indices (M,) of some regions, and an array (M, width) with a row for each. Over all
+            times each region comes once.
+        """
+        size_class = np.ceil(SIZE_CLASSES_PER_OCTAVE * np.log2(self.area))
+        order = np.argsort(size_class, kind="stable")
+        sizes = size_class[order]
+        begin = 0
+        while begin < len(order):
+            # As many as fit, and not beyond the class of the first.
+            end = int(np.searchsorted(sizes, sizes[begin], side="right"))
+            width = int(self.area[order[begin:end]].max())
+            members = order[begin : min(end, begin + max(1, SORTED_AT_ONCE // width))]
+            begin += len(members)
+            area, place = self.area[members, None], np.arange(width)
+            rows = values[self.pixel_starts[members, None] + np.minimum(place, area - 1)]
+            rows[place >= area] = np.nan
+            rows.sort(axis=1)
+            yield members, rows
 
     @cached_property
     def boundary(self) -> Boundary:
@@ -280,7 +372,7 @@ class Regions:
         return Boundary(padded, position, owner)
 
 
-def _find_runs(image: Array) -> tuple[Integers, Integers, Runs]:
+def _find_runs(image: Array, only: Integers | None) -> tuple[Integers, Integers, Runs]:
     """Find labels, index of the first run of each, and all runs, sorted by label."""
     begins = np.ones(image.shape, bool)
     np.not_equal(image[:, 1:], image[:, :-1], out=begins[:, 1:])
@@ -288,6 +380,9 @@ def _find_runs(image: Array) -> tuple[Integers, Integers, Runs]:
     stop = np.append(begin[1:], image.size)[: len(begin)]
     value: Any = image.ravel()[begin]
     inside = np.flatnonzero(value)
+    if only is not None:
+        place = np.minimum(np.searchsorted(only, value[inside]), max(len(only) - 1, 0))
+        inside = inside[only[place] == value[inside]] if len(only) else inside[:0]
     order = inside[np.argsort(value[inside], kind="stable")]
     value, begin, stop = value[order], begin[order], stop[order]
 

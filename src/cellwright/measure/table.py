@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,82 @@ from cellwright.core.image import Array, Spacing
 from cellwright.measure.feature import Feature
 from cellwright.measure.regions import Regions
 
-__all__ = ["declared", "loaded_features", "measure_plane", "versions"]
+__all__ = [
+    "Request",
+    "assembled",
+    "checked",
+    "chosen_features",
+    "declared",
+    "loaded_features",
+    "measure_plane",
+    "parse_request",
+    "regions_for",
+    "versions",
+]
 
 GROUP = "cellwright.features"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody asked to be measured beyond what is measured always.
+
+    Attributes
+    ----------
+    name
+        Name of the family.
+    channels
+        Only in these channels; in all if empty.
+    """
+
+    name: str
+    channels: tuple[str, ...] = ()
+
+
+def parse_request(text: str, channels: Sequence[str] | None = None) -> Request:
+    """Read what was typed: ``texture``, ``texture=GFP`` or ``texture=GFP,DAPI``.
+
+    Parameters
+    ----------
+    text
+        As typed.
+    channels
+        Names of the channels that there are, if they are known already.
+
+    Raises
+    ------
+    UsageError
+        If there is no such family or channel, or the family needs not be asked for.
+
+    Examples
+    --------
+    >>> parse_request("texture=GFP,DAPI")
+    Request(name='texture', channels=('GFP', 'DAPI'))
+    """
+    name, equals, listed = (part.strip() for part in text.partition("="))
+    named = tuple(dict.fromkeys(part.strip() for part in listed.split(",") if part.strip()))
+    known = _installed()
+    on_request = ", ".join(key for key, feature in known.items() if feature.on_request)
+    if name not in known:
+        raise UsageError(
+            f"there are no features {name!r} to be measured", remedy=f"choose {on_request}"
+        )
+    if not known[name].on_request:
+        raise UsageError(
+            f"the features {name!r} are always measured", remedy=f"ask for {on_request}"
+        )
+    if equals and not named:
+        raise UsageError(
+            f"no channel stands after the equals sign of {text!r}",
+            remedy=f"write {name} for all channels, or {name}=GFP",
+        )
+    for channel in named if channels is not None else ():
+        if channels is not None and channel not in channels:
+            raise UsageError(
+                f"there is no channel {channel!r} to measure {name} in",
+                remedy="there are " + ", ".join(channels) if channels else "",
+            )
+    return Request(name, named)
 
 
 def measure_plane(
@@ -40,7 +114,8 @@ def measure_plane(
         is followed by it; where a pixel is not square, areas and densities are right and the
         twins of lengths are NaN, because a length in pixels then depends on its direction.
     features
-        Families to measure, by name; all that are installed by default.
+        Families to measure, by name, as `loaded_features` gives them; by default all that
+        are installed and need no request.
 
     Returns
     -------
@@ -51,7 +126,8 @@ def measure_plane(
     Raises
     ------
     UsageError
-        If shapes differ, or a family does not return what it declares.
+        If shapes differ, a family does not return what it declares, or one is wanted in a
+        channel that is not there.
 
     Examples
     --------
@@ -61,19 +137,31 @@ def measure_plane(
     >>> table[["label", "area_px", "area_um2"]].to_dict("records")
     [{'label': 9, 'area_px': 6.0, 'area_um2': 1.5}]
     """
-    chosen = loaded_features() if features is None else features
-    _check_names(chosen)
+    chosen = chosen_features(features)
     regions = Regions(labels, planes, spacing)
-    channels = tuple(planes)
+    columns = (
+        checked(
+            family,
+            tuple(planes),
+            family.measure(regions_for(family, regions)) if regions.count else {},
+            regions.count,
+        )
+        for family in chosen.values()
+    )
+    return assembled(regions.labels, columns, spacing)
+
+
+def assembled(
+    labels: Array, families: Iterable[Mapping[Column, Array]], spacing: Spacing
+) -> pd.DataFrame:
+    """Put the table together: ``label``, then each column followed by its twin in µm."""
     with_twins = spacing.y is not None and spacing.x is not None
-    columns: dict[str, pd.Series | Array] = {"label": regions.labels}
-    for family in chosen.values():
-        expected = _of_channels(family.columns, channels)
-        values = _checked(family, expected, regions)
-        for column in expected:
-            columns[column.name] = values[column.name]
+    columns: dict[str, pd.Series | Array] = {"label": labels}
+    for family in families:
+        for column, values in family.items():
+            columns[column.name] = values
             for twin in physical_twins([column]) if with_twins else ():
-                columns[twin.name] = _in_micrometres(column, values[column.name], spacing)
+                columns[twin.name] = _in_micrometres(column, values, spacing)
     return pd.DataFrame(columns)
 
 
@@ -89,12 +177,12 @@ def declared(
     physical
         Whether there are twins in micrometres.
     features
-        Families by name; all that are installed by default.
+        Families by name, as for `measure_plane`.
 
     Raises
     ------
     UsageError
-        If two columns get the same name.
+        If two columns get the same name, or a family is wanted in a channel that is not there.
 
     Examples
     --------
@@ -102,11 +190,9 @@ def declared(
     >>> [column.name for column in declared([], physical=True, features={"": FEATURE})][-2:]
     ['local_density_per_mpx', 'local_density_per_mm2']
     """
-    chosen = loaded_features() if features is None else features
-    _check_names(chosen)
     columns: dict[str, Column] = {}
-    for family in chosen.values():
-        for column in _of_channels(family.columns, channels):
+    for family in chosen_features(features).values():
+        for column in _of_channels(family, channels):
             for one in (column, *(physical_twins([column]) if physical else ())):
                 if one.name in columns:
                     raise UsageError(
@@ -118,19 +204,49 @@ def declared(
     return tuple(columns.values())
 
 
-def loaded_features() -> dict[str, Feature]:
-    """Load every family that is installed, in the order of their columns.
+def loaded_features(requested: Sequence[str] = ()) -> dict[str, Feature]:
+    """Load the families that are installed, in the order of their columns.
+
+    Parameters
+    ----------
+    requested
+        The families on request that are wanted as well, as `parse_request` reads them. One
+        that is named several times is measured in all of the channels named.
 
     Raises
     ------
     UsageError
-        If one is no ``Feature``, or two declare the same column.
+        If one is no ``Feature``, two declare the same column, or a request cannot be met.
 
     Examples
     --------
     >>> list(loaded_features())[:2]
     ['shape', 'hull']
+    >>> loaded_features(["texture=GFP"])["texture"].channels
+    ('GFP',)
     """
+    wanted: dict[str, tuple[str, ...]] = {}
+    for request in map(parse_request, requested):
+        before = wanted.get(request.name)
+        every = before == () or not request.channels
+        both = () if every else tuple(dict.fromkeys((*(before or ()), *request.channels)))
+        wanted[request.name] = both
+    return {
+        name: replace(feature, channels=wanted[name]) if name in wanted else feature
+        for name, feature in _installed().items()
+        if name in wanted or not feature.on_request
+    }
+
+
+def chosen_features(features: Mapping[str, Feature] | None) -> Mapping[str, Feature]:
+    """Give the families to measure: these if there are any, else those that need no request."""
+    chosen = loaded_features() if features is None else features
+    _check_names(chosen)
+    return chosen
+
+
+def _installed() -> dict[str, Feature]:
+    """Load every family, on request or not, in the order of their columns."""
     features = registry.load_all(GROUP)
     for name, feature in features.items():
         if not isinstance(feature, Feature):
@@ -142,16 +258,27 @@ def loaded_features() -> dict[str, Feature]:
     return dict(sorted(features.items(), key=lambda item: (item[1].order, item[0])))
 
 
+def regions_for(family: Feature, regions: Regions) -> Regions:
+    """Give the regions as a family sees them: with the channels that it is measured in."""
+    if not family.channels:
+        return regions
+    _check_channels(family, tuple(regions.planes))
+    return regions.in_channels(family.channels)
+
+
 def versions(features: Mapping[str, Feature]) -> dict[str, int]:
-    """Version of each family, for the key of the step that measures.
+    """Version of each family with the channels asked for, for the key of the step that measures.
 
     Examples
     --------
     >>> from cellwright.measure.shape import FEATURE
-    >>> list(versions({"shape": FEATURE}))
-    ['shape']
+    >>> list(versions({"shape": FEATURE, "texture": replace(FEATURE, channels=("GFP",))}))
+    ['shape', 'texture=GFP']
     """
-    return {name: feature.version for name, feature in features.items()}
+    return {
+        name + ("=" + ",".join(feature.channels) if feature.channels else ""): feature.version
+        for name, feature in features.items()
+    }
 
 
 def _check_names(features: Mapping[str, Feature]) -> None:
@@ -175,23 +302,36 @@ def _check_names(features: Mapping[str, Feature]) -> None:
             taken[column.name] = f"the features {name!r}"
 
 
-def _of_channels(columns: Sequence[Column], channels: Sequence[str]) -> list[Column]:
+def _of_channels(family: Feature, channels: Sequence[str]) -> list[Column]:
     """Fill in the channels: all columns of the first, then all of the next."""
-    plain = [column for column in columns if "{channel}" not in column.name]
-    each = [column for column in columns if "{channel}" in column.name]
-    return plain + [column.for_channel(channel) for channel in channels for column in each]
+    _check_channels(family, channels)
+    plain = [column for column in family.columns if "{channel}" not in column.name]
+    each = [column for column in family.columns if "{channel}" in column.name]
+    of = [channel for channel in channels if not family.channels or channel in family.channels]
+    return plain + [column.for_channel(channel) for channel in of for column in each]
 
 
-def _checked(family: Feature, expected: Sequence[Column], regions: Regions) -> dict[str, Array]:
-    """Have a family measure, and see that it gives what it declares."""
-    if not regions.count:
-        return {column.name: np.zeros(0, _storage(column)) for column in expected}
-    given = family.measure(regions)
+def _check_channels(family: Feature, channels: Sequence[str]) -> None:
+    for channel in family.channels:
+        if channel not in channels:
+            raise UsageError(
+                f"there is no channel {channel!r} to measure {family.name} in",
+                remedy="there are " + ", ".join(channels) if channels else "",
+            )
+
+
+def checked(
+    family: Feature, channels: Sequence[str], given: Mapping[str, Array], count: int
+) -> dict[Column, Array]:
+    """See that a family gave what it declares for `count` cells, in the declared types."""
+    expected = _of_channels(family, channels)
+    if not count:
+        return {column: np.zeros(0, _storage(column)) for column in expected}
     names = [column.name for column in expected]
     if len(set(names)) < len(names):
         raise UsageError(
             f"two columns of the features {family.name!r} have the same name",
-            remedy="rename one of the channels " + ", ".join(regions.planes),
+            remedy="rename one of the channels " + ", ".join(channels),
         )
     if set(given) != set(names):
         missing = [name for name in names if name not in given]
@@ -201,15 +341,15 @@ def _checked(family: Feature, expected: Sequence[Column], regions: Regions) -> d
             f"missing {missing}, not declared {more}",
             remedy="update or uninstall the package that brings them",
         )
-    return {column.name: _cast(family, column, given[column.name], regions) for column in expected}
+    return {column: _cast(family, column, given[column.name], count) for column in expected}
 
 
-def _cast(family: Feature, column: Column, given: Array, regions: Regions) -> Array:
+def _cast(family: Feature, column: Column, given: Array, count: int) -> Array:
     values = np.asarray(given)
-    if values.shape != (regions.count,):
+    if values.shape != (count,):
         raise UsageError(
             f"the features {family.name!r} give {column.name!r} with the shape {values.shape} "
-            f"for {regions.count} cells",
+            f"for {count} cells",
             remedy="update or uninstall the package that brings them",
         )
     storage = _storage(column)

@@ -17,12 +17,15 @@ from cellwright.engine.events import (
     PictureFinished,
     silent,
 )
-from cellwright.engine.executors import MakeExecutor, Pool, local_pool
+from cellwright.engine.executors import MakeExecutor, Pool
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import file_digest
 from cellwright.engine.run_folder import RunFolder
 from cellwright.io.inputs import Inputs, Skipped
+from cellwright.pipeline.batch import beside_the_others
+from cellwright.pipeline.beside import beside_of
 from cellwright.pipeline.corrections import (
+    OTHER_KINDS,
     Correction,
     find_correction,
     set_orphans_aside,
@@ -30,7 +33,8 @@ from cellwright.pipeline.corrections import (
 )
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.gallery import choose_shown, draw_previews
-from cellwright.pipeline.given import find_label_file
+from cellwright.pipeline.light import find_light
+from cellwright.pipeline.gates import Gating, check_gates, gates_of
 from cellwright.pipeline.log import RunLog
 from cellwright.pipeline.outcome import Outcome, cell_columns, images_table, quality_table
 from cellwright.pipeline.plan import Picture
@@ -38,8 +42,16 @@ from cellwright.pipeline.plane_set import UnitResult
 from cellwright.pipeline.publish import label_paths_of, publish_labels
 from cellwright.pipeline.record import recipe_text, run_record, run_text, summary_of
 from cellwright.pipeline.run import Run, Summary
-from cellwright.pipeline.start import Found, Start, find, look_and_plan, resources
+from cellwright.pipeline.start import (
+    Found,
+    Start,
+    find,
+    local_workforce,
+    look_and_plan,
+    workforce,
+)
 from cellwright.pipeline.tables import csv_bytes, write_cells
+from cellwright.pipeline.outlining import check_formats, write_outlines
 from cellwright.pipeline.unit import Unit
 from cellwright.pipeline.work import do_units, memory_of, units_of
 
@@ -92,20 +104,23 @@ def analyze_pictures(
         If somebody stopped it.
     """
     found = find(start)
-    workers, memory = resources(start.execution)
+    check_formats(start.options.outlines)
+    local = local_workforce(start.execution, make_executor)
     if not found.inputs.found:
         _say_nothing_found(start, found.inputs)
     cancel = cancel or CancelToken()
-    make = make_executor or local_pool(workers)
     with (
         RunFolder(start.out) as folder,
-        Pool(make, workers=workers, memory=memory, cancel=cancel) as pool,
+        workforce(start, local) as force,
+        Pool(
+            force.make_executor, workers=force.workers, memory=force.memory, cancel=cancel
+        ) as pool,
     ):
         log = RunLog(
             start.out / "log.jsonl",
             inputs=[str(i) for i in start.inputs],
-            workers=workers,
-            memory=memory,
+            workers=force.workers,
+            memory=force.memory,
         )
         analysis = _Analysis(
             start,
@@ -113,7 +128,7 @@ def analyze_pictures(
             folder=folder,
             pool=pool,
             listener=_Recorder(log, listener),
-            memory=memory,
+            memory=force.largest,
         )
         return analysis.run()
 
@@ -146,15 +161,26 @@ class _Analysis:
         self._refuse_other_verb()
         corrections = take_corrections(self.folder)
         plan = look_and_plan(self.found, self.pool, self.listener)
+        check_gates(plan.pictures, self.settings.options.positive)
         notes = [*plan.notes, *self._unused(plan.pictures, corrections)]
         for note in notes:
             self.listener(Message("warning", note))
-        outcomes, skipped = self._outcomes(plan.pictures, corrections), plan.skipped
+        for said in plan.decisions:
+            self.listener(Message("notice", said))
+        notes = [*plan.decisions, *notes]
+        light = find_light(self.start, plan.pictures, self.folder, self.pool, self.listener)
+        self._count(light.computed, light.reused)
+        for said in light.said:
+            self.listener(Message("notice", said))
+        notes += light.said
+        outcomes = self._outcomes(plan.pictures, corrections, light.files)
+        outcomes, skipped = beside_the_others(outcomes), plan.skipped
         current = label_paths_of(outcomes)
         for path in set_orphans_aside(self.folder, self._all_paths(current)):
             why = "its input is gone or failed, or its labels have another name now"
             self.listener(Message("info", f"{path} was moved to .work/orphans: {why}"))
         self._write(outcomes, skipped, notes)
+        self._outlines(outcomes)
         counts = summary_of(outcomes, skipped)
         return Run(
             self.start.out,
@@ -184,45 +210,27 @@ class _Analysis:
                 remedy="choose another --out",
             )
 
-    def _given(
-        self, picture: Picture, corrections: Mapping[str, Correction]
-    ) -> tuple[str, str] | Failure:
-        """The label file that stands in for the method's labels, with its hash."""
-        correction = find_correction(corrections, picture.label_path, picture.image)
-        if correction is not None:
-            return str(correction.path), correction.sha256
-        if self.start.stages.labels is None:
-            return "", ""
-        name = picture.label_path.removeprefix("labels/")
-        try:
-            file = find_label_file(self.start.stages.labels, name, picture.image)
-            if file is not None:
-                return str(file), file_digest(file)
-        except OSError as error:
-            return Failure(f"its label image cannot be read: {error.strerror}")
-        return Failure(
-            f"there is no label image for it; it was looked for as {name} and {picture.image}"
-        )
-
     def _outcomes(
-        self, pictures: Sequence[Picture], corrections: Mapping[str, Correction]
+        self,
+        pictures: Sequence[Picture],
+        corrections: Mapping[str, Correction],
+        light: Mapping[str, tuple[str, str]],
     ) -> list[Outcome]:
         """Do all plane sets; the labels of a picture are published as soon as it is done."""
         units: list[Unit] = []
         memory: dict[str, int] = {}
         ready: dict[str, Outcome] = {}
         for picture in pictures:
-            given = self._given(picture, corrections)
-            failure = picture.failure or (given if isinstance(given, Failure) else None)
-            if failure is not None or isinstance(given, Failure):
-                ready[picture.image] = self._finished(Outcome(picture, failure=failure))
+            beside = picture.failure or beside_of(picture, self.start, corrections, light)
+            if isinstance(beside, Failure):
+                ready[picture.image] = self._finished(Outcome(picture, failure=beside))
                 continue
             memory[picture.image] = memory_of(picture, self.settings)
             units += units_of(
                 picture,
                 self.settings,
+                beside,
                 steps=str(self.folder.steps),
-                given=given,
                 segment=self.start.stages.segment,
                 measure=self.start.stages.measure,
             )
@@ -245,14 +253,7 @@ class _Analysis:
             if len(frames) == picture.n_frames:
                 del results[item.unit.image]
                 outcome = _outcome(picture, frames)
-                correction = find_correction(corrections, picture.label_path, picture.image)
-                ready[picture.image] = self._finished(
-                    replace(
-                        outcome,
-                        corrected=correction is not None,
-                        given_sha256=item.unit.given_sha256,
-                    )
-                )
+                ready[picture.image] = self._finished(replace(outcome, given=item.unit.given))
         return [ready[picture.image] for picture in pictures]
 
     def _count(self, computed: Iterable[Step], reused: Iterable[Step]) -> None:
@@ -286,7 +287,8 @@ class _Analysis:
         used = {
             correction.path
             for p in pictures
-            if (correction := find_correction(corrections, p.label_path, p.image)) is not None
+            for kind in ("", *OTHER_KINDS)
+            if (correction := find_correction(corrections, p.label_path_of(kind), p.image))
         }
         return [
             f"corrections/{name} fits no picture and was not used"
@@ -300,7 +302,10 @@ class _Analysis:
         """Write the summaries: tables, record, recipe, report."""
         self.listener(PhaseStarted("summaries", 1))
         folder, stages, samples = self.folder, self.start.stages, self.found.samples
-        images = images_table(outcomes, skipped)
+        options = self.settings.options
+        gating = gates_of(outcomes, options.positive, folder.steps) if stages.measure else Gating()
+        notes = [*notes, *gating.said]
+        images = images_table(outcomes, skipped, gating.shares)
         folder.publish("images.csv", csv_bytes(images))
         folder.publish("quality.csv", csv_bytes(quality_table(outcomes)))
         record = run_record(
@@ -311,14 +316,27 @@ class _Analysis:
             segmented=stages.segment,
             samples_sha256=file_digest(samples.path) if samples is not None else "",
             notes=notes,
+            gates=gating.gates,
         )
         if stages.measure:
-            write_cells(folder, outcomes, cell_columns(outcomes))
+            columns = cell_columns(outcomes, options.features, [g.declared for g in gating.gates])
+            write_cells(folder, outcomes, columns, gating.gates)
         folder.publish("recipe.toml", recipe_text(self.settings.options).encode("utf-8"))
         folder.publish("run.json", run_text(record).encode("utf-8"))
         if stages.report:
             self._report(outcomes)
         self.listener(PhaseFinished("summaries"))
+
+    def _outlines(self, outcomes: Sequence[Outcome]) -> None:
+        formats = self.settings.options.outlines
+        if not formats:
+            return
+        problems, computed, reused = write_outlines(
+            outcomes, formats, self.folder, self.pool, self.listener
+        )
+        self._count(computed, reused)
+        for problem in problems:
+            self.listener(Message("warning", problem))
 
     def _report(self, outcomes: Sequence[Outcome]) -> None:
         # drawing brings matplotlib, which the other verbs do without

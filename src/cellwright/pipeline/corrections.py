@@ -7,6 +7,7 @@ takes what lies there; nothing that a person made is ever overwritten.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +17,26 @@ import numpy as np
 from cellwright.core.errors import RunError
 from cellwright.core.image import Array
 from cellwright.engine.files import run_errors
-from cellwright.engine.keys import bytes_hash, file_digest
+from cellwright.engine.keys import file_digest
 from cellwright.engine.run_folder import RunFolder
 
 __all__ = [
+    "OTHER_KINDS",
+    "ZARR",
     "Correction",
     "adopt",
     "count_edited",
     "find_correction",
+    "kind_of",
     "set_orphans_aside",
     "take_corrections",
 ]
+
+OTHER_KINDS = ("nucleus",)
+"""Kinds of objects that lie in folders of their own below ``labels/``."""
+
+ZARR = ".zarr"
+"""Ending of label images that are OME-Zarr folders."""
 
 _LABELS = "labels/"
 _CORRECTIONS = "corrections/"
@@ -76,18 +86,51 @@ def take_corrections(folder: RunFolder) -> dict[str, Correction]:
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(f for f in folder.rglob("*") if f.is_file() and not f.name.startswith("."))
+    found = []
+    for where, folders, names in os.walk(folder):
+        found += [Path(where, name) for name in names if not name.startswith(".")]
+        # an OME-Zarr is one label image, however many files are in it
+        found += [Path(where, name) for name in folders if name.endswith(ZARR)]
+        folders[:] = [f for f in folders if not f.endswith(ZARR) and not f.startswith(".")]
+    return sorted(path for path in found if path.is_file() or path.is_dir())
 
 
 def find_correction(
     corrections: Mapping[str, Correction], label_path: str, image: str
 ) -> Correction | None:
-    """Find the correction of a picture: by the picture it was made for, else by its path."""
-    for correction in corrections.values():
-        if correction.image == image:
+    """Find the correction of a label image.
+
+    Parameters
+    ----------
+    corrections
+        Of `take_corrections`.
+    label_path
+        Path of the label image in the run, ``labels/`` included.
+    image
+        The picture: a correction of another picture that once had this path is not taken.
+    """
+    path = label_path.removeprefix(_LABELS)
+    same_path = corrections.get(path)
+    if same_path is not None and same_path.image in ("", image):
+        return same_path
+    kind = kind_of(path)
+    for name, correction in corrections.items():  # the path was another one when it was made
+        of_other_kind = name.endswith(f"/{path}")  # labels/KIND/PATH beside labels/PATH
+        if correction.image == image and kind_of(name) == kind and not of_other_kind:
             return correction
-    same_path = corrections.get(label_path.removeprefix(_LABELS))
-    return same_path if same_path is not None and not same_path.image else None
+    return None
+
+
+def kind_of(path: str) -> str:
+    """Kind of the objects of a label path below ``labels/``; empty for the main kind.
+
+    Examples
+    --------
+    >>> kind_of("nucleus/day 1/a.tif"), kind_of("day 1/a.tif")
+    ('nucleus', '')
+    """
+    first = path.partition("/")[0]
+    return first if first in OTHER_KINDS else ""
 
 
 def adopt(folder: RunFolder, name: str) -> bool:
@@ -103,11 +146,11 @@ def adopt(folder: RunFolder, name: str) -> bool:
     RunError
         If its earlier correction was edited as well.
     """
-    data = (folder.path / _LABELS / name).read_bytes()
-    sha256 = bytes_hash(data)
+    source = folder.path / _LABELS / name
+    sha256 = file_digest(source)
     relative = _CORRECTIONS + name
     there = folder.path / relative
-    if there.is_file():
+    if there.exists():
         if file_digest(there) == sha256:
             return False
         if folder.is_edited(relative):
@@ -117,7 +160,11 @@ def adopt(folder: RunFolder, name: str) -> bool:
                 remedy="delete the one that you do not want, and start again",
             )
         folder.set_aside(relative)
-    folder.publish(relative, data, image=folder.journal.image_of(_LABELS + name))
+    image = folder.journal.image_of(_LABELS + name)
+    if source.is_dir():
+        folder.publish_folder(relative, source, image=image)
+    else:
+        folder.publish(relative, source.read_bytes(), image=image)
     return True
 
 
@@ -125,7 +172,7 @@ def set_orphans_aside(folder: RunFolder, current: Collection[str]) -> list[str]:
     """Move label files whose input is gone to ``.work/orphans``; gives their paths."""
     gone = []
     for path in sorted(folder.journal.published):
-        if path.startswith(_LABELS) and path not in current and (folder.path / path).is_file():
+        if path.startswith(_LABELS) and path not in current and (folder.path / path).exists():
             folder.set_aside(path)
             gone.append(path)
     return gone

@@ -10,11 +10,11 @@ import pandas as pd
 
 from cellwright.core.image import Array
 from cellwright.measure.filters import apply_rules, parse_rule
-from cellwright.measure.table import measure_plane
+from cellwright.measure.table import loaded_features, measure_plane
 from cellwright.pipeline.planes import Planes
 from cellwright.pipeline.unit import Unit
 
-__all__ = ["Filtered", "filtered"]
+__all__ = ["Filtered", "filtered", "only"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +41,25 @@ def filtered(unit: Unit, planes: Planes, labels: Array, *, measure: bool) -> Fil
     rules = [parse_rule(text) for text in unit.filters]
     if not rules and not measure:
         return Filtered(labels, None, {})
-    table = measure_plane(labels, planes.channels, unit.spacing)
+    features = loaded_features(unit.features)
+    table = measure_plane(labels, planes.measured, unit.spacing, features)
     keep, removed = apply_rules(table, rules)
     if keep.all():
         return Filtered(labels, table, removed)
-    kept = _kept(labels, table["label"].to_numpy()[keep])
+    kept = only(labels, table["label"].to_numpy()[keep])
     # again, since neighbours and background depend on which cells there are
-    again = measure_plane(kept, planes.channels, unit.spacing) if measure else None
+    again = measure_plane(kept, planes.measured, unit.spacing, features) if measure else None
     return Filtered(kept, again, removed)
 
 
-def _kept(labels: Array, keep: Array) -> Array:
+def only(labels: Array, keep: Array) -> Array:
+    """Give a label image with just the labels of `keep`.
+
+    Examples
+    --------
+    >>> only(np.array([[1, 2, 0, 3]]), np.array([1, 3]))
+    array([[1, 0, 0, 3]])
+    """
     present, place = np.unique(labels, return_inverse=True)
     stays = np.where(np.isin(present, keep), present, 0).astype(labels.dtype)
     return np.asarray(stays[place.reshape(labels.shape)])

@@ -17,7 +17,7 @@ from cellwright.io.label_image import decode_labels
 from cellwright.pipeline.failure import Failure, failure_of
 from cellwright.pipeline.outcome import Outcome
 from cellwright.pipeline.planes import finite, read_planes
-from cellwright.pipeline.probe import open_scene
+from cellwright.pipeline.probe import Where, open_scene
 from cellwright.pipeline.publish import labels_file
 from cellwright.report.preview import make_preview
 
@@ -85,7 +85,7 @@ def _caption(outcome: Outcome) -> str:
 @dataclass(frozen=True)
 class _Task:
     image: str
-    path: str
+    where: Where
     scene: int
     frame: int
     project: str
@@ -168,7 +168,7 @@ def _task(item: Shown, project: str, folder: RunFolder) -> _Task:
     )
     return _Task(
         image=picture.image,
-        path=picture.path,
+        where=picture.where,
         scene=picture.scene,
         frame=item.frame,
         project=project,
@@ -184,7 +184,7 @@ def _task(item: Shown, project: str, folder: RunFolder) -> _Task:
 def _draw(task: _Task) -> Step | Failure:
     try:
         planes = read_planes(
-            open_scene(task.path, task.scene, task.image), task.frame, task.project
+            open_scene(task.where, task.scene, task.image), task.frame, task.project
         )
         if planes.hashes() != task.hashes:
             raise InputError("the file changed while the run went on")

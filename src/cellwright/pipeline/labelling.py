@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cellwright.core.errors import InputError
+import numpy as np
+
+from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Array, Image, Source
 from cellwright.core.labels import Labels, Objects
 from cellwright.engine.journal import Step
@@ -17,8 +19,19 @@ from cellwright.io.label_image import decode_labels, encode_labels
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.corrections import count_edited
 from cellwright.pipeline.filtering import filtered
+from cellwright.pipeline.hidden import covered, hidden_pixels
 from cellwright.pipeline.planes import Planes
-from cellwright.pipeline.unit import Unit, given_key, method_of, options_of, segment_key
+from cellwright.pipeline.unit import (
+    Given,
+    Unit,
+    cell_options_of,
+    given_key,
+    method_of,
+    options_of,
+    segment_key,
+)
+from cellwright.segment.cells_around import cells_around
+from cellwright.segment.numbering import renumber
 
 __all__ = ["Labelled", "encoded", "find_labels", "labels_again", "take_given"]
 
@@ -54,14 +67,66 @@ def labels_again(unit: Unit, name: str) -> Labelled | None:
 
 
 def find_labels(unit: Unit, planes: Planes, read: Step) -> Labelled:
-    """Let the method find the objects."""
-    method = method_of(unit.method)
-    pixels = planes.main(unit.channel)
-    axes = "YXS" if unit.channel == COLOUR else "YX" if pixels.ndim == 2 else "ZYX"
-    image = Image(pixels, axes, spacing=unit.spacing, bits=planes.bits, source=Source(unit.image))
-    objects = method.segment(image, options_of(method, unit))
+    """Let the method find the objects; where nuclei have a channel, cells are found around them."""
+    hidden = hidden_pixels(read.facts["overlays"], planes.shape[-2:])
+    objects = (
+        _objects(unit, planes, unit.channel, hidden)
+        if unit.nuclei is None
+        else _nuclei_and_cells(unit, planes, unit.nuclei, hidden)
+    )
     key = segment_key(unit, read.facts)
     return _kept_labels(unit, objects, planes.shape, name="segment", key=key, more={})
+
+
+def _objects(unit: Unit, planes: Planes, channel: int, hidden: Array | None) -> Objects:
+    """Run the method on one channel; nothing is found below burned-in text and bars."""
+    pixels = planes.main(channel)
+    axes = "YXS" if channel == COLOUR else "YX" if pixels.ndim == 2 else "ZYX"
+    if hidden is not None:
+        pixels = covered(pixels, hidden)
+    image = Image(pixels, axes, spacing=unit.spacing, bits=planes.bits, source=Source(unit.image))
+    method = method_of(unit.method)
+    objects = method.segment(image, options_of(method, unit))
+    if hidden is None:
+        return objects
+    kept = {
+        kind: replace(labels, data=_uncovered(labels.pixels(), hidden))
+        for kind, labels in objects.labels.items()
+    }
+    return replace(objects, labels=kept)
+
+
+def _uncovered(labels: Array, hidden: Array) -> Array:
+    """Labels without the pixels that nobody can see; numbered anew, as some may be gone."""
+    left = np.where(hidden, 0, labels)
+    return renumber(left) if left.ndim == 2 else left
+
+
+def _nuclei_and_cells(unit: Unit, planes: Planes, nuclei: int, hidden: Array | None) -> Objects:
+    found = _objects(unit, planes, nuclei, hidden)
+    pixels = planes.main(unit.channel)
+    if pixels.ndim != 2:
+        raise UsageError(
+            "nuclei and cells are related in planes, not in volumes",
+            remedy="project the stack with --project max",
+        )
+    if hidden is not None:
+        pixels = covered(pixels, hidden)
+    cells, decisions = cells_around(
+        Image(pixels, "YX", spacing=unit.spacing, bits=planes.bits, source=Source(unit.image)),
+        found.main_labels.pixels(),
+        cell_options_of(unit),
+    )
+    if hidden is not None:
+        cells = _uncovered(cells, hidden)
+    return Objects(
+        {"cell": Labels(cells, "YX", unit.spacing), "nucleus": found.main_labels},
+        main="cell",
+        decisions={
+            **{f"nuclei_{name}": value for name, value in (found.decisions or {}).items()},
+            **{f"cells_{name}": value for name, value in decisions.items()},
+        },
+    )
 
 
 def take_given(unit: Unit, planes: Planes, found: Labelled | None) -> Labelled:
@@ -74,26 +139,43 @@ def take_given(unit: Unit, planes: Planes, found: Labelled | None) -> Labelled:
     InputError
         If the labels cannot be read, or do not fit the picture.
     """
-    name = Path(unit.given).name
+    labels: dict[str, Labels] = {}
+    main = GIVEN_KIND
+    if found is not None:
+        main = found.step.facts["main"]
+        for kind, pixels in found.labels.items():
+            labels[kind] = Labels(pixels, "YX" if pixels.ndim == 2 else "ZYX", unit.spacing)
+    edited = 0
+    removed: dict[str, int] = {}
+    for given in unit.given:
+        kind = given.kind or main
+        taken = _read_given(unit, given)
+        before = labels.get(kind)
+        labels[kind] = Labels(taken.pixels(), taken.axes, unit.spacing)
+        if before is None or before.data.shape != taken.data.shape:
+            continue
+        shown = before.pixels()
+        if kind == main:
+            left = filtered(unit, planes, shown, measure=False)
+            shown, removed = left.labels, {rule: int(n) for rule, n in left.removed.items()}
+        edited += count_edited(shown, taken.pixels())
+    facts: dict[str, Any] = {} if found is None else {"edited": edited, "removed": removed}
+    key = given_key(unit, found.step if found is not None else None)
+    objects = Objects(labels, main)
+    return _kept_labels(unit, objects, planes.shape, name="given", key=key, more=facts)
+
+
+def _read_given(unit: Unit, given: Given) -> Labels:
+    name = Path(given.path).name
     try:
-        labels = decode_labels(Path(unit.given))
+        labels = decode_labels(Path(given.path))
     except InputError as error:
         raise InputError(f"its labels in {name} cannot be used: {error.what}") from error
     if labels.n_frames != unit.n_frames:
         raise InputError(
             f"its labels in {name} have {labels.n_frames} frames, the picture has {unit.n_frames}"
         )
-    taken = labels.frame(unit.frame)
-    objects = Objects({GIVEN_KIND: Labels(taken.pixels(), taken.axes, unit.spacing)}, GIVEN_KIND)
-    facts: dict[str, Any] = {}
-    if found is not None and found.main.shape == taken.data.shape:
-        shown = filtered(unit, planes, found.main, measure=False)
-        facts = {
-            "edited": count_edited(shown.labels, taken.pixels()),
-            "removed": {rule: int(n) for rule, n in shown.removed.items()},
-        }
-    key = given_key(unit, found.step if found is not None else None)
-    return _kept_labels(unit, objects, planes.shape, name="given", key=key, more=facts)
+    return labels.frame(unit.frame)
 
 
 def _kept_labels(

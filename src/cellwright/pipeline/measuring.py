@@ -1,10 +1,13 @@
-"""The table of one plane set: filters, features, and what sums it up."""
+"""The tables of one plane set: filters, features, counting, compartments, and what sums it up."""
 
 from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,16 +17,25 @@ from cellwright.core.image import Array
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import array_hash
 from cellwright.engine.run_folder import step_file, write_step_file
+from cellwright.io.region_file import read_region
+from cellwright.measure.compartments import measure_compartments
+from cellwright.measure.counting import count_plane
+from cellwright.measure.relation import relate
 from cellwright.measure.separation import coverage, separation
-from cellwright.pipeline.filtering import filtered
+from cellwright.measure.table import loaded_features, measure_plane
+from cellwright.pipeline.filtering import filtered, only
 from cellwright.pipeline.labelling import Labelled, encoded
 from cellwright.pipeline.planes import Planes
 from cellwright.pipeline.unit import Unit, measure_key
 
-__all__ = ["FILTERED", "measure_cells", "measured_columns"]
+__all__ = ["FILTERED", "NUCLEUS", "measure_cells", "measured_columns"]
 
 FILTERED = "filtered.tif"
-"""Ending of the file of labels that a filter left, where it removed any."""
+"""Ending of the file of labels that a filter left, where it removed any; of another kind than
+the main one, after its name."""
+
+NUCLEUS = "nucleus"
+"""Kind of the objects that lie within cells, where both are found."""
 
 
 def measure_cells(unit: Unit, planes: Planes, read: Step, labelled: Labelled) -> Step:
@@ -36,22 +48,79 @@ def measure_cells(unit: Unit, planes: Planes, read: Step, labelled: Labelled) ->
         )
     left = filtered(unit, planes, main, measure=unit.measure)
     kept = left.labels
-    files: dict[str, str] = {}
     steps = Path(unit.steps)
+    files: dict[str, str] = {}
     if kept is not main:
         files |= write_step_file(steps, key, FILTERED, encoded(kept, unit))
-    if left.table is not None and unit.measure:
-        files |= write_step_file(steps, key, "npz", _packed(left.table))
     areas = np.unique(kept[kept > 0], return_counts=True)[1]
-    facts = {
+    facts: dict[str, Any] = {
         "n_cells": int(areas.size),
         "removed": {name: int(n) for name, n in left.removed.items()},
-        "separation": _number(_separation(planes, unit, kept)),
-        "coverage": _number(coverage(kept)),
-        "area_median_px": _number(float(np.median(areas)) if areas.size else float("nan")),
+        "separation": number(_separation(planes, unit, kept)),
+        "coverage": number(coverage(kept)),
+        "area_median_px": number(float(np.median(areas)) if areas.size else float("nan")),
         "labels_hash": array_hash(kept),
     }
+    nuclei = labelled.labels.get(NUCLEUS)
+    if nuclei is not None and labelled.step.facts["main"] != NUCLEUS:
+        inside = _nuclei_of(nuclei, main, kept)
+        if inside is not nuclei:
+            files |= write_step_file(steps, key, f"{NUCLEUS}.{FILTERED}", encoded(inside, unit))
+        nuclei = inside
+    else:
+        nuclei = None
+    if left.table is not None and unit.measure:
+        region = read_region(Path(unit.region), kept.shape, unit.image) if unit.region else None
+        measured = _tables(unit, planes, kept, nuclei, left.table, region)
+        facts |= measured.facts
+        for name, table in measured.tables.items():
+            files |= write_step_file(steps, key, name, packed(table))
     return Step("measure", key, files, facts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """Tables by the ending of their file, and what is known of the plane set as a whole."""
+
+    tables: Mapping[str, pd.DataFrame]
+    facts: Mapping[str, Any]
+
+
+def _tables(
+    unit: Unit,
+    planes: Planes,
+    cells: Array,
+    nuclei: Array | None,
+    table: pd.DataFrame,
+    region: Array | None,
+) -> _Measured:
+    counted = count_plane(table, cells, region)
+    counting = {name: number(value) for name, value in counted.facts.items()}
+    facts: dict[str, Any] = {
+        "counting": counting | {"reason": counted.reason},
+        "flat": [name for name in planes.measured if name not in planes.channels],
+    }
+    table = table.assign(**counted.columns)
+    if nuclei is None:
+        return _Measured({"npz": table}, facts)
+    found = measure_compartments(nuclei, cells, planes.measured, unit.spacing)
+    table = pd.concat([table, found.cells.drop(columns="label")], axis=1)
+    of_nuclei = measure_plane(
+        nuclei, planes.measured, unit.spacing, loaded_features(unit.features)
+    )
+    of_nuclei = of_nuclei.assign(**count_plane(of_nuclei, nuclei, region).columns)
+    of_nuclei = pd.concat([of_nuclei, found.nuclei.drop(columns="label")], axis=1)
+    facts |= {"nuclei": {"n_nuclei": len(of_nuclei), **found.facts}}
+    return _Measured({"npz": table, f"{NUCLEUS}.npz": of_nuclei}, facts)
+
+
+def _nuclei_of(nuclei: Array, cells: Array, kept: Array) -> Array:
+    """Nuclei without those of the cells that a filter left out."""
+    if kept is cells:
+        return nuclei
+    relation = relate(nuclei, cells)
+    stays = (relation.parent == 0) | np.isin(relation.parent, np.unique(kept))
+    return nuclei if stays.all() else only(nuclei, relation.children[stays])
 
 
 def _separation(planes: Planes, unit: Unit, labels: Array) -> float:
@@ -62,11 +131,16 @@ def _separation(planes: Planes, unit: Unit, labels: Array) -> float:
     return separation(plane if plane.ndim == 2 else plane.mean(axis=-1), labels)
 
 
-def _number(value: float) -> float | None:
+def number(value: Any) -> Any:
+    """Give a value as JSON can hold it: None for NaN, plain numbers for NumPy's."""
+    if isinstance(value, str | bool | None):
+        return value
+    if isinstance(value, int | np.integer):
+        return int(value)
     return None if np.isnan(value) else float(value)
 
 
-def _packed(table: pd.DataFrame) -> bytes:
+def packed(table: pd.DataFrame) -> bytes:
     """Pack a table as one block of numbers and one of text: quick to read by the thousand."""
     text = {
         str(name): [str(value) for value in table[name]]
@@ -83,9 +157,25 @@ def _packed(table: pd.DataFrame) -> bytes:
     return stream.getvalue()
 
 
-def measured_columns(steps: Path, step: Step) -> dict[str, Array]:
-    """Read the columns of a finished measurement."""
-    path = step_file(steps, step.key, "npz")
+def measured_columns(steps: Path, step: Step, kind: str = "") -> dict[str, Array] | None:
+    """Read the columns of a finished measurement.
+
+    Parameters
+    ----------
+    steps, step
+        Folder of the finished steps, and the step.
+    kind
+        Kind of the objects; empty for the main one.
+
+    Returns
+    -------
+    dict or None
+        None if there is no table of this kind.
+    """
+    ending = f"{kind}.npz" if kind else "npz"
+    if ending not in step.files:
+        return None
+    path = step_file(steps, step.key, ending)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             head = json.loads(arrays["head"].tobytes().decode("utf-8"))

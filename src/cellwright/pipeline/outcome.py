@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cellwright.core.columns import IDENTITY, Column
+from cellwright.core.columns import IDENTITY, PLACE, Column
 from cellwright.engine.journal import Step
+from cellwright.io.file_set import FileSet
 from cellwright.io.inputs import Skipped
-from cellwright.measure.table import declared
+from cellwright.measure.compartments import NUCLEUS_COLUMNS, compartment_columns
+from cellwright.measure.counting import COUNTING_COLUMNS
+from cellwright.measure.table import declared, loaded_features
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.plan import Picture
 from cellwright.pipeline.planes import COLOURS
+from cellwright.pipeline.unit import Given
 from cellwright.quality.judge import loaded_checks
 
 __all__ = [
@@ -40,20 +44,45 @@ class Outcome:
         The picture, and the finished steps of each of its frames.
     failure
         Why there are none.
-    corrected
-        Whether its labels were edited by a person.
     labels
         Path of its label image in the run; empty where none was written.
-    given_sha256
-        Hash of the label file that was used instead of the method's labels.
+    given
+        Label files that were used instead of the method's labels.
+    batch_warnings
+        What shows only beside the other pictures: a duplicate, channels in another order.
     """
 
     picture: Picture
     frames: tuple[Mapping[str, Step], ...] = ()
     failure: Failure | None = None
-    corrected: bool = False
     labels: str = ""
-    given_sha256: str = ""
+    given: tuple[Given, ...] = ()
+    batch_warnings: tuple[str, ...] = ()
+
+    @property
+    def corrected(self) -> bool:
+        """Whether its labels were edited by a person."""
+        return any(given.is_correction for given in self.given)
+
+    @property
+    def given_sha256(self) -> str:
+        """Hashes of the label files that were used."""
+        return " ".join(given.sha256 for given in self.given)
+
+    @property
+    def main_kind(self) -> str:
+        """Kind of the objects that are counted."""
+        if not self.frames:
+            return ""
+        done = self.frames[0]
+        return str(done["given" if "given" in done else "segment"].facts["main"])
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Names of the channels whose intensities are measured; those with even light last."""
+        channels = measured_channels(self.picture)
+        flat = self.frames[0]["measure"].facts.get("flat", ()) if self.frames else ()
+        return (*channels, *flat)
 
     @property
     def n_cells(self) -> int:
@@ -107,8 +136,11 @@ class Outcome:
         bad = sum(int(steps["planes"].facts["not_finite"]) for steps in self.frames)
         if bad:
             said.append(f"{bad} pixels are NaN or infinite and were left out")
-        said += sorted({str(d["warning"]) for d in decisions if d.get("warning")})
-        return said
+        said += sorted({str(d[n]) for d in decisions for n in d if n.endswith("warning") and d[n]})
+        related = _related([steps["measure"].facts for steps in self.frames])
+        if outside := related.get("nuclei_outside"):
+            said.append(f"{outside} nuclei lie in no cell")
+        return [*said, *self.batch_warnings]
 
     @property
     def status(self) -> str:
@@ -123,20 +155,33 @@ class Outcome:
         return self.failure.reason if self.failure is not None else "; ".join(self.warnings())
 
 
-def images_table(outcomes: Sequence[Outcome], skipped: Sequence[Skipped]) -> pd.DataFrame:
-    """One row for each input that was found, by name."""
+def images_table(
+    outcomes: Sequence[Outcome],
+    skipped: Sequence[Skipped],
+    shares: Mapping[str, Mapping[str, float]] | None = None,
+) -> pd.DataFrame:
+    """One row for each input that was found, by name.
+
+    `shares` are further numbers of each picture, by its identity: shares of positive cells.
+    """
     checks = list(loaded_checks())
-    rows = [_row(outcome, checks) for outcome in outcomes]
+    rows = [
+        _row(outcome, checks) | dict((shares or {}).get(outcome.picture.image, {}))
+        for outcome in outcomes
+    ]
     rows += [{"image": s.image, "status": "skipped", "reason": s.reason} for s in skipped]
     rows.sort(key=lambda row: str(row["image"]))
-    table = pd.DataFrame(rows, columns=[*_IMAGE_COLUMNS, *checks])
-    for name, kind in _IMAGE_COLUMNS.items():
+    known = {n: k for n, k in _IMAGE_COLUMNS_WHERE_KNOWN.items() if any(n in row for row in rows)}
+    kinds = _IMAGE_COLUMNS | known
+    gated = sorted({name for row in rows for name in row if name.startswith("positive_")})
+    table = pd.DataFrame(rows, columns=[*kinds, *gated, *checks])
+    for name, kind in kinds.items():
         if kind == "str":
             text = [value if isinstance(value, str) else "" for value in table[name]]
             table[name] = np.array(text, dtype=object)
         elif kind == "int":
             table[name] = table[name].astype("Int64")
-    for name in checks:
+    for name in (*checks, *gated):
         table[name] = pd.to_numeric(table[name])
     for name, values in _sample_columns(outcomes).items():
         if name not in table.columns:
@@ -145,14 +190,26 @@ def images_table(outcomes: Sequence[Outcome], skipped: Sequence[Skipped]) -> pd.
 
 
 # Columns of samples.csv that are told on, where a picture has something in them.
-_TOLD = ("well", "plate", "batch", "donor", "compound", "dose", "dose_unit", "time", "role")
+_TOLD = ("batch", "donor", "compound", "dose", "dose_unit", "time", "role")
 
 _IMAGE_COLUMNS = {
     "image": "str", "status": "str", "reason": "str", "n_cells": "int", "labels": "str",
     "condition": "str", "replicate": "str", "frames": "int", "width": "int", "height": "int",
     "channel": "str", "pixel_size_um": "float", "interval_s": "float", "quality": "str",
     "warnings": "str", "edited": "int", "coverage": "float", "separation": "float",
-    "area_median_px": "float", "area_median_um2": "float", "sha256": "str", "notes": "str",
+    "area_median_px": "float", "area_median_um2": "float",
+    "n_in_region": "int", "n_border": "int", "n_counted": "int",
+    "region_area_px": "float", "region_area_mm2": "float", "counted_area_px": "float",
+    "density_per_mpx": "float", "density_per_mm2": "float", "area_mean_px": "float",
+    "area_mean_weighted_px": "float", "area_mean_weighted_um2": "float",
+    "counting_note": "str", "sha256": "str", "notes": "str",
+}  # fmt: skip
+
+# Only where a picture of the run has something in them.
+_IMAGE_COLUMNS_WHERE_KNOWN = {
+    "plate": "str", "well": "str", "field": "str", "files": "int", "n_nuclei": "int",
+    "nuclei_outside": "int", "nuclei_across_border": "int", "cells_without_nucleus": "int",
+    "cells_with_several_nuclei": "int", "cells_without_cytoplasm": "int",
 }  # fmt: skip
 
 
@@ -190,6 +247,10 @@ def _row(outcome: Outcome, checks: Sequence[str]) -> dict[str, Any]:
             "pixel_size_um": picture.spacing.x,
             "interval_s": picture.interval,
         }
+    places = {"plate": picture.plate, "well": picture.well, "field": picture.field_of_view}
+    row |= {name: value for name, value in places.items() if value}
+    if isinstance(picture.where, FileSet):
+        row["files"] = len(picture.where.parts)
     if outcome.failure is not None:
         return row
     measured = [steps["measure"].facts for steps in outcome.frames]
@@ -208,7 +269,47 @@ def _row(outcome: Outcome, checks: Sequence[str]) -> dict[str, Any]:
         "area_median_px": area,
         "area_median_um2": area * pixel_area if pixel_area is not None else None,
         **{name: worst[name]["value"] for name in checks if name in worst},
+        **_counted(measured, pixel_area),
+        **_related(measured),
     }
+
+
+def _counted(measured: Sequence[Mapping[str, Any]], pixel_area: float | None) -> dict[str, Any]:
+    """Densities and sizes that the picture's border does not bias, over all frames."""
+    facts = [m["counting"] for m in measured if "counting" in m]
+    if not facts:
+        return {}
+    row: dict[str, Any] = {
+        name: sum(f[name] for f in facts) for name in ("n_in_region", "n_border", "n_counted")
+    }
+    row |= {
+        name: _mean([f[name] for f in facts])
+        for name in (
+            "region_area_px", "counted_area_px", "density_per_mpx", "area_mean_px",
+            "area_mean_weighted_px",
+        )
+    }  # fmt: skip
+    row["counting_note"] = "; ".join(sorted({str(f["reason"]) for f in facts if f["reason"]}))
+    if pixel_area is not None:
+        row |= {
+            "region_area_mm2": row["region_area_px"] * pixel_area / 1e6,
+            "density_per_mm2": row["density_per_mpx"] / pixel_area,
+            "area_mean_weighted_um2": row["area_mean_weighted_px"] * pixel_area,
+        }
+    return row
+
+
+def _related(measured: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How nuclei and cells belong together, over all frames."""
+    facts = [m["nuclei"] for m in measured if "nuclei" in m]
+    if not facts:
+        return {}
+    return {name: sum(int(f[name]) for f in facts) for name in facts[0]}
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    numbers = [value for value in values if value is not None]
+    return float(np.mean(numbers)) if numbers else float("nan")
 
 
 def _median(values: Sequence[float | None]) -> float:
@@ -229,18 +330,51 @@ def quality_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     return table
 
 
-def cell_columns(outcomes: Sequence[Outcome]) -> tuple[Column, ...]:
+def cell_columns(
+    outcomes: Sequence[Outcome], features: Sequence[str] = (), gates: Sequence[Column] = ()
+) -> tuple[Column, ...]:
     """Declare the columns of this run's table of cells."""
-    channels: dict[str, None] = {}
-    for outcome in outcomes:
-        if outcome.failure is None and outcome.picture.header is not None:
-            channels.update(dict.fromkeys(measured_channels(outcome.picture)))
-    physical = any(o.picture.spacing.x is not None for o in outcomes if o.failure is None)
-    return (*IDENTITY, *declared(list(channels), physical))
+    usable = [o for o in outcomes if o.failure is None and o.picture.header is not None]
+    return declared_columns(
+        list(dict.fromkeys(name for o in usable for name in o.measured)),
+        physical=any(o.picture.spacing.x is not None for o in usable),
+        places=any(o.picture.well for o in outcomes),
+        compartments=any(o.picture.nuclei is not None for o in usable),
+        features=features,
+        gates=gates,
+    )
+
+
+def declared_columns(
+    channels: Sequence[str],
+    *,
+    physical: bool,
+    places: bool,
+    compartments: bool,
+    features: Sequence[str] = (),
+    gates: Sequence[Column] = (),
+) -> tuple[Column, ...]:
+    """Declare the columns of a table of cells, in their order."""
+    families = loaded_features(features)
+    return (
+        *IDENTITY,
+        *(PLACE if places else ()),
+        *declared(channels, physical, families),
+        *COUNTING_COLUMNS,
+        *(_nullable(compartment_columns(channels, physical)) if compartments else ()),
+        *(_nullable(NUCLEUS_COLUMNS) if compartments else ()),
+        *gates,
+    )
+
+
+def _nullable(columns: Iterable[Column]) -> list[Column]:
+    """Columns that rows of another kind of object do not have."""
+    types = {"int64": "Int64", "bool": "boolean"}
+    return [replace(column, dtype=types.get(column.dtype, column.dtype)) for column in columns]
 
 
 def measured_channels(picture: Picture) -> tuple[str, ...]:
-    """Names of the channels whose intensities are measured."""
+    """Names of the channels of a picture whose intensities are measured as they are."""
     if picture.channel is not None and picture.channel.number == COLOUR:
         return COLOURS
     return picture.header.channels if picture.header is not None else ()

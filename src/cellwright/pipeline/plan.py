@@ -11,14 +11,15 @@ from pydantic import ValidationError
 
 from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Spacing
-from cellwright.core.method import Method
+from cellwright.core.method import Method, Options
 from cellwright.core.registry import find
 from cellwright.core.units import parse_duration
-from cellwright.io.inputs import Inputs, Skipped, find_inputs
+from cellwright.io.inputs import Found, Inputs, Skipped, find_inputs
 from cellwright.io.names import label_paths
 from cellwright.io.open import known_extensions
 from cellwright.io.samples import SampleRow, Samples, read_samples
 from cellwright.measure.filters import parse_rule
+from cellwright.measure.table import loaded_features
 from cellwright.pipeline.choice import (
     Channel,
     choose_channel,
@@ -28,10 +29,11 @@ from cellwright.pipeline.choice import (
 )
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.options import AnalyzeOptions
-from cellwright.pipeline.probe import Header, Probe
+from cellwright.pipeline.probe import Header, Probe, Where
 from cellwright.quality.judge import parse_thresholds
+from cellwright.segment.cells_around import CellsAroundOptions
 
-__all__ = ["EXCLUDED", "Picture", "Plan", "Settings", "find_pictures", "planned", "settle"]
+__all__ = ["EXCLUDED", "Picture", "Plan", "Settings", "find_pictures", "planned", "settle", "where_of"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Settings:
         As asked, ``set`` with every default of the method filled in.
     method, method_options
         The method, and those of its options that have a value.
+    cell_options
+        Those of the cells around nuclei that were set: ``--set cells.NAME=VALUE``.
     thresholds
         Quality thresholds that were set.
     interval
@@ -53,6 +57,7 @@ class Settings:
     options: AnalyzeOptions
     method: Method
     method_options: Mapping[str, Any]
+    cell_options: Mapping[str, Any]
     thresholds: tuple[tuple[str, tuple[float, float]], ...]
     interval: float | None
 
@@ -68,16 +73,14 @@ class Picture:
 
     Attributes
     ----------
-    image, path, scene
+    image, where, scene
         Which.
     label_path
         Where its label image goes, relative to the run.
-    sha256, files
-        Of the file, empty where it could not be read; and what its files were like then.
     header
         What the file says; None for a failure.
-    channel, spacing, interval, diameter_px
-        As chosen.
+    channel, nuclei, spacing, interval, diameter_px
+        As chosen; `channel` is that of the cells where nuclei have one of their own.
     row
         Its row of samples.csv.
     failure
@@ -87,13 +90,12 @@ class Picture:
     """
 
     image: str
-    path: str
+    where: Where
     scene: int = 0
     label_path: str = ""
-    sha256: str = ""
-    files: tuple[tuple[str, int, int], ...] = ()
     header: Header | None = None
     channel: Channel | None = None
+    nuclei: Channel | None = None
     spacing: Spacing = Spacing()
     interval: float | None = None
     diameter_px: float | None = None
@@ -101,10 +103,34 @@ class Picture:
     failure: Failure | None = None
     notes: tuple[str, ...] = field(default=())
 
+    def label_path_of(self, kind: str) -> str:
+        """Path of the labels of a kind of object; the main kind is empty."""
+        return self.label_path.replace("labels/", f"labels/{kind}/", 1) if kind else self.label_path
+
     @property
     def n_frames(self) -> int:
         """Number of frames; 0 for a failure."""
         return self.header.size("T") if self.header is not None else 0
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its files; empty for a failure."""
+        return self.header.sha256 if self.header is not None else ""
+
+    @property
+    def plate(self) -> str:
+        """Plate: of samples.csv, else as the file or its name tells."""
+        return (self.row.plate if self.row else "") or (self.header.plate if self.header else "")
+
+    @property
+    def well(self) -> str:
+        """Well: of samples.csv, else as the file or its name tells."""
+        return (self.row.well if self.row else "") or (self.header.well if self.header else "")
+
+    @property
+    def field_of_view(self) -> str:
+        """Field of view: as the file or its name tells."""
+        return self.header.position if self.header else ""
 
     @property
     def condition(self) -> str:
@@ -122,38 +148,58 @@ def settle(options: AnalyzeOptions) -> Settings:
     """
     method: Method = find("cellwright.methods", options.method)
     given: dict[str, Any] = {}
+    of_cells: dict[str, Any] = {}
     for text in options.set:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
             raise UsageError(f"--set {text!r} is not NAME=VALUE")
-        given[name.strip()] = value.strip()
-    try:
-        checked = method.options(**given)
-    except ValidationError as error:
-        raise UsageError(_in_words(error, options.method, method)) from error
+        if name.startswith(_OF_CELLS) and options.nuclei is not None:
+            of_cells[name.removeprefix(_OF_CELLS)] = value
+        else:
+            given[name] = value
+    chosen = _chosen(method.options, given, f"the method {options.method}")
+    cells: dict[str, Any] = {}
+    if options.nuclei is not None:
+        cells = _chosen(CellsAroundOptions, of_cells, "the way to find cells around nuclei")
     rules = tuple(parse_rule(text).text for text in options.filter)
-    chosen = {n: v for n, v in checked.model_dump(mode="json").items() if v is not None}
+    loaded_features(options.features)
     return Settings(
         options=options.model_copy(
             update={
-                "set": tuple(f"{name}={value}" for name, value in chosen.items()),
+                "set": (
+                    *(f"{name}={value}" for name, value in chosen.items()),
+                    *(f"{_OF_CELLS}{name}={value}" for name, value in cells.items()),
+                ),
                 "filter": rules,
             }
         ),
         method=method,
         method_options=chosen,
+        cell_options=cells,
         thresholds=tuple(sorted(parse_thresholds(options.quality).items())),
         interval=parse_duration(options.interval) if options.interval else None,
     )
 
 
-def _in_words(error: ValidationError, name: str, method: Method) -> str:
+_OF_CELLS = "cells."
+
+
+def _chosen(model: type[Options], given: dict[str, Any], whose: str) -> dict[str, Any]:
+    """Check options; gives those that have a value."""
+    try:
+        checked = model(**given)
+    except ValidationError as error:
+        raise UsageError(_in_words(error, whose, model)) from error
+    return {n: v for n, v in checked.model_dump(mode="json").items() if v is not None}
+
+
+def _in_words(error: ValidationError, whose: str, model: type[Options]) -> str:
     parts = []
     for problem in error.errors():
         option = ".".join(str(p) for p in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(method.options.model_fields)
-            parts.append(f"the method {name} has no option {option!r}: it has {known}")
+            known = ", ".join(model.model_fields)
+            parts.append(f"{whose} has no option {option!r}: it has {known}")
         else:
             parts.append(f"--set {option}: {problem['msg']}")
     return "; ".join(parts)
@@ -199,17 +245,26 @@ def _is_output(path: Path, out: Path) -> bool:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done: pictures, what was skipped, and what a person should know."""
+    """What is to be done: pictures, what was skipped, and what a person should know.
+
+    `notes` are warnings; `decisions` tell what was found out and needs no look.
+    """
 
     pictures: tuple[Picture, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
+    decisions: tuple[str, ...] = ()
+
+
+def where_of(found: Found) -> Where:
+    """Give what is to be opened."""
+    return found.files if found.files is not None else str(found.path)
 
 
 def planned(
     inputs: Inputs,
     samples: Samples | None,
-    probes: Mapping[str, Probe | Failure],
+    probes: Mapping[Where, Probe | Failure],
     settings: Settings,
 ) -> Plan:
     """Decide for each picture: its channel, pixel size, label path and row of samples.csv.
@@ -232,7 +287,7 @@ def planned(
         that was; or if samples.csv fits no picture.
     """
     found, skipped = _scenes(inputs, probes)
-    beyond = [f.image for f in inputs.found if str(f.path) not in probes]
+    beyond = [f.image for f in inputs.found if where_of(f) not in probes]
     everything = [p.image for p in found] + beyond
     notes = [f"--limit: {len(beyond)} further pictures were not looked at"] if beyond else []
     rows: Mapping[str, SampleRow] = {}
@@ -276,21 +331,21 @@ def _joined(samples: Samples, images: Sequence[str]) -> tuple[Mapping[str, Sampl
 
 
 def _scenes(
-    inputs: Inputs, probes: Mapping[str, Probe | Failure]
+    inputs: Inputs, probes: Mapping[Where, Probe | Failure]
 ) -> tuple[list[Picture], list[Skipped]]:
     """One picture for each scene; unknown content under an unknown extension is skipped."""
-    pictures: dict[tuple[str, int], Picture] = {}
+    pictures: dict[tuple[Where, int], Picture] = {}
     skipped = list(inputs.skipped)
     for found in inputs.found:
-        path = str(found.path)
-        looked = probes.get(path)
+        where = where_of(found)
+        looked = probes.get(where)
         if looked is None:
             continue
         if isinstance(looked, Failure):
             if looked.unknown and found.path.suffix.lower() not in known_extensions():
                 skipped.append(Skipped(found.image, looked.reason))
             else:
-                pictures[path, 0] = Picture(found.image, path, failure=looked)
+                pictures[where, 0] = Picture(found.image, where, failure=looked)
             continue
         wanted = [
             number
@@ -309,14 +364,7 @@ def _scenes(
             header = looked.headers[number]
             # by its name in the file, however it was asked for: one scene, one identity
             scene = f"::{header.scene or number}" if len(looked.headers) > 1 else ""
-            pictures[path, number] = Picture(
-                file + scene,
-                path,
-                scene=number,
-                sha256=looked.sha256,
-                files=looked.files,
-                header=header,
-            )
+            pictures[where, number] = Picture(file + scene, where, scene=number, header=header)
     return sorted(pictures.values(), key=lambda p: p.image), skipped
 
 
@@ -330,7 +378,14 @@ def _decided(
     options = settings.options
     notes = list(header.notes)
     try:
-        channel = choose_channel(header, (row.channel if row else "") or options.channel)
+        nuclei = None
+        if options.nuclei is not None and options.cells is not None:
+            nuclei = choose_channel(header, options.nuclei)
+            channel = choose_channel(header, options.cells)
+            if nuclei == channel:
+                raise InputError(f"nuclei and cells are both in the channel {options.cells!r}")
+        else:
+            channel = choose_channel(header, (row.channel if row else "") or options.channel)
         spacing = choose_spacing(
             header, options.pixel_size, row.pixel_size_um if row is not None else None
         )
@@ -347,6 +402,7 @@ def _decided(
     return replace(
         picture,
         channel=channel,
+        nuclei=nuclei,
         spacing=spacing,
         interval=settings.interval or header.interval,
         diameter_px=diameter,
@@ -360,7 +416,7 @@ def _refuse_unchosen_channels(pictures: Sequence[Picture], settings: Settings) -
     unchosen = [p for p in readable if p.failure is None and p.channel is None]
     if unchosen and unchosen[0].header is not None:
         raise refuse_unchosen(unchosen[0].image, unchosen[0].header, len(unchosen) - 1)
-    wanted = settings.options.channel
+    wanted = settings.options.channel or settings.options.cells
     if wanted is not None and readable and all(p.channel is None for p in readable):
         failure = readable[0].failure
         raise UsageError(

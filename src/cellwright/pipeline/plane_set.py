@@ -18,11 +18,15 @@ from cellwright.core.errors import InputError
 from cellwright.core.image import Array
 from cellwright.engine.journal import Step
 from cellwright.pipeline.failure import Failure, failure_of
+from cellwright.pipeline.hidden import overlays_of
 from cellwright.pipeline.labelling import Labelled, find_labels, labels_again, take_given
+from cellwright.pipeline.light import with_even_light
 from cellwright.pipeline.measuring import measure_cells
 from cellwright.pipeline.planes import Planes, read_planes
 from cellwright.pipeline.probe import file_states, open_scene
 from cellwright.pipeline.unit import Unit, planes_key, quality_key
+from cellwright.quality.channel_order import channel_profiles
+from cellwright.quality.duplicates import signature
 from cellwright.quality.judge import judge_plane
 
 __all__ = ["UnitResult", "fingerprint", "work_on"]
@@ -115,7 +119,8 @@ def _work(unit: Unit, clock: _Clock) -> tuple[Step, ...]:
 
 def _read(unit: Unit) -> Planes:
     """Read the planes, and make sure that they are of the file that was hashed."""
-    planes = read_planes(open_scene(unit.path, unit.scene, unit.image), unit.frame, unit.project)
+    planes = read_planes(open_scene(unit.where, unit.scene, unit.image), unit.frame, unit.project)
+    planes = with_even_light(planes, unit.flat)
     known = unit.known.get("planes")
     if file_states(name for name, _, _ in unit.files) != unit.files or (
         known is not None and planes.hashes() != known.facts["hashes"]
@@ -131,6 +136,7 @@ def _planes_step(unit: Unit, planes: Planes) -> Step:
         "hashes": planes.hashes(),
         "bits": planes.bits,
         "not_finite": planes.not_finite(),
+        "overlays": overlays_of(planes),
     }
     return Step("planes", planes_key(unit), {}, facts)
 
@@ -138,12 +144,13 @@ def _planes_step(unit: Unit, planes: Planes) -> Step:
 def _quality_step(unit: Unit, planes: Planes, read: Step) -> Step:
     findings = []
     for name, plane in _judged(planes).items():
-        flat = plane if plane.ndim == 2 else plane.max(axis=0)
-        findings += judge_plane(flat, name, planes.bits, dict(unit.thresholds))
+        findings += judge_plane(_flat(plane), name, planes.bits, dict(unit.thresholds))
     facts = {
         "findings": [
             {**asdict(f), "value": None if np.isnan(f.value) else float(f.value)} for f in findings
-        ]
+        ],
+        "signatures": {name: signature(_flat(plane)) for name, plane in _judged(planes).items()},
+        "profiles": channel_profiles({n: _flat(p) for n, p in planes.channels.items()}),
     }
     return Step("quality", quality_key(unit, read.facts), {}, facts)
 
@@ -153,3 +160,8 @@ def _judged(planes: Planes) -> Mapping[str, Array]:
     if planes.whole is None:
         return planes.channels
     return {"colour": planes.whole.mean(axis=-1).astype(planes.whole.dtype)}
+
+
+def _flat(plane: Array) -> Array:
+    """A plane to be judged; a volume is judged by its projection."""
+    return plane if plane.ndim == 2 else np.asarray(plane.max(axis=0))

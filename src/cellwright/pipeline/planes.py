@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from cellwright.pipeline.choice import COLOUR
 __all__ = ["Planes", "read_planes"]
 
 COLOURS = ("red", "green", "blue")
+FLAT = "_flat"
+"""Ending of the names of channels whose uneven light was divided out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +32,19 @@ class Planes:
         The colour picture (Y, X, S), or None.
     bits
         How many bits the camera used, or None.
+    flat
+        Channels whose uneven light was divided out; empty where nothing was.
     """
 
     channels: Mapping[str, Array]
     whole: Array | None
     bits: int | None
+    flat: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> dict[str, Array]:
+        """Channels whose intensities are measured: as they are, and with even light."""
+        return {**self.channels, **{f"{name}{FLAT}": plane for name, plane in self.flat.items()}}
 
     def hashes(self) -> dict[str, str]:
         """Hash of the pixels of each channel."""
@@ -46,10 +56,11 @@ class Planes:
         return tuple(next(iter(self.channels.values())).shape)
 
     def main(self, number: int) -> Array:
-        """Pixels of the chosen channel, all finite."""
+        """Pixels of the chosen channel, all finite; with even light, where it was corrected."""
         if number == COLOUR and self.whole is not None:
             return finite(self.whole)
-        return finite(list(self.channels.values())[number])
+        name = list(self.channels)[number]
+        return finite(self.flat.get(name, self.channels[name]))
 
     def not_finite(self) -> int:
         """How many pixels are NaN or infinite, over all channels."""

@@ -11,16 +11,20 @@ import numpy as np
 
 from cellwright.core.errors import CellwrightError, UnreadableError
 from cellwright.core.image import Image
-from cellwright.engine.keys import file_digest, key_of
+from cellwright.engine.keys import file_digest, key_of, plain_files
+from cellwright.io.file_set import FileSet, open_set
 from cellwright.io.open import open_images
 from cellwright.pipeline.failure import Failure, failure_of
 
-__all__ = ["Header", "Probe", "file_states", "open_scene", "probe"]
+__all__ = ["Header", "Probe", "Where", "file_states", "open_scene", "probe"]
+
+Where = str | FileSet
+"""What is opened: the path of a file or an OME-Zarr folder, or files that are one picture."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """All of an Image but its pixels."""
+    """All of an Image but its pixels; with what its files were like, and the hash of them."""
 
     axes: str
     shape: tuple[int, ...]
@@ -33,6 +37,11 @@ class Header:
     bits: int | None
     scene: str
     notes: tuple[str, ...]
+    plate: str
+    well: str
+    position: str
+    sha256: str
+    files: tuple[tuple[str, int, int], ...]
 
     def size(self, axis: str) -> int:
         """Length of an axis; 1 where there is none."""
@@ -52,39 +61,58 @@ class Header:
 
 @dataclass(frozen=True)
 class Probe:
-    """A file that could be opened: its hash, its scenes, and what it was like then."""
+    """What could be opened, and its scenes."""
 
-    path: str
-    sha256: str
     headers: tuple[Header, ...]
-    files: tuple[tuple[str, int, int], ...] = ()
     seconds: float = 0.0
 
 
-def probe(path: str) -> Probe | Failure:
+def probe(where: Where) -> Probe | Failure:
     """Open a file far enough to plan the work; runs in a worker."""
     started = time.perf_counter()
+    digests: dict[str, str] = {}
+
+    def digest(file: str) -> str:
+        if file not in digests:
+            digests[file] = file_digest(Path(file))
+        return digests[file]
+
     try:
-        images = open_images(Path(path))
-        files = sorted({f for image in images for f in image.source.files} | {path})
-        states = file_states(files)
-        hashes = [file_digest(Path(f)) for f in files]
-        sha256 = hashes[0] if len(hashes) == 1 else key_of(files=hashes)
-        headers = tuple(_header(image) for image in images)
+        headers = []
+        for image in _open(where):
+            files = sorted(set(image.source.files)) or [str(where)]
+            states = file_states(files)
+            hashes = [digest(file) for file in files]
+            sha256 = hashes[0] if len(hashes) == 1 else key_of(files=hashes)
+            headers.append(_header(image, sha256, states))
     except (CellwrightError, OSError, MemoryError) as error:
         return failure_of(error)
     except Exception as error:  # noqa: BLE001 - the boundary of one input
         return failure_of(error)
-    return Probe(path, sha256, headers, states, time.perf_counter() - started)
+    return Probe(tuple(headers), time.perf_counter() - started)
+
+
+def _open(where: Where) -> list[Image]:
+    return [open_set(where)] if isinstance(where, FileSet) else open_images(Path(where))
 
 
 def file_states(files: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
-    """Name, size in bytes and time of change of files: whether they are still the same."""
-    found = [(file, Path(file).stat()) for file in files]
-    return tuple((file, status.st_size, status.st_mtime_ns) for file, status in found)
+    """Name, size in bytes and time of change of files: whether they are still the same.
+
+    Of a folder, the sum of the sizes in it and the time of the last change.
+    """
+    return tuple((file, *_state(Path(file))) for file in files)
 
 
-def _header(image: Image) -> Header:
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    if not path.is_dir():
+        return status.st_size, status.st_mtime_ns
+    inside = [file.stat() for file in plain_files(path)]
+    return sum(s.st_size for s in inside), max((s.st_mtime_ns for s in inside), default=0)
+
+
+def _header(image: Image, sha256: str, files: tuple[tuple[str, int, int], ...]) -> Header:
     if 0 in image.shape:
         raise UnreadableError(f"the picture is empty: {image.axes} = {image.shape}")
     return Header(
@@ -99,10 +127,15 @@ def _header(image: Image) -> Header:
         bits=image.bits,
         scene=image.source.scene,
         notes=image.notes,
+        plate=image.source.plate,
+        well=image.source.well,
+        position=image.source.position,
+        sha256=sha256,
+        files=files,
     )
 
 
-def open_scene(path: str, scene: int, image_id: str) -> Image:
+def open_scene(where: Where, scene: int, image_id: str) -> Image:
     """Open one scene of a file, under its identity."""
-    image = open_images(Path(path))[scene]
+    image = _open(where)[scene]
     return replace(image, source=replace(image.source, image=image_id))

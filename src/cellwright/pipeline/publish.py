@@ -11,7 +11,7 @@ from cellwright.core.image import Array
 from cellwright.engine.journal import Step
 from cellwright.engine.run_folder import RunFolder, step_file
 from cellwright.io.label_image import decode_labels, encode_labels
-from cellwright.pipeline.corrections import adopt
+from cellwright.pipeline.corrections import ZARR, adopt
 from cellwright.pipeline.measuring import FILTERED
 from cellwright.pipeline.outcome import Outcome
 from cellwright.pipeline.plan import Picture
@@ -28,17 +28,15 @@ def publish_labels(folder: RunFolder, outcome: Outcome) -> list[str]:
         Paths that were left alone, because a person edited them while the run went on.
     """
     left = []
-    picture, steps = outcome.picture, folder.steps
-    files = {picture.label_path: [labels_file(steps, frame) for frame in outcome.frames]}
-    for kind, path in _other_kinds(outcome).items():
-        files[path] = [
-            step_file(steps, frame["segment"].key, f"{kind}.tif") for frame in outcome.frames
-        ]
-    for path, of_frames in files.items():
+    picture = outcome.picture
+    for kind, path in _paths(outcome).items():
+        files = [labels_file(folder.steps, frame, kind) for frame in outcome.frames]
         if folder.is_edited(path) and adopt(folder, path.removeprefix("labels/")):
             left.append(path)
+        elif files[0].is_dir():
+            folder.publish_folder(path, files[0], image=picture.image)
         else:
-            folder.publish(path, _joined(of_frames, picture), image=picture.image)
+            folder.publish(path, _joined(files, picture), image=picture.image)
     return left
 
 
@@ -47,29 +45,30 @@ def label_paths_of(outcomes: Iterable[Outcome]) -> set[str]:
     paths: set[str] = set()
     for outcome in outcomes:
         if outcome.failure is None:
-            paths |= {outcome.picture.label_path, *_other_kinds(outcome).values()}
+            paths |= set(_paths(outcome).values())
     return paths
 
 
-def labels_file(steps: Path, done: Mapping[str, Step]) -> Path:
-    """File with the kept labels of a finished plane set."""
+def labels_file(steps: Path, done: Mapping[str, Step], kind: str = "") -> Path:
+    """File with the kept labels of a finished plane set: of the main kind, or another one."""
     measure = done["measure"]
-    if FILTERED in measure.files:
-        return step_file(steps, measure.key, FILTERED)
+    ending = f"{kind}.{FILTERED}" if kind else FILTERED
+    for filtered in (ending, ending.replace(".tif", ZARR)):
+        if filtered in measure.files:
+            return step_file(steps, measure.key, filtered)
     labelled = done["given" if "given" in done else "segment"]
-    return step_file(steps, labelled.key, f"{labelled.facts['main']}.tif")
+    name = kind or labelled.facts["main"]
+    ending = next(e for e in labelled.files if e in (f"{name}.tif", f"{name}{ZARR}"))
+    return step_file(steps, labelled.key, ending)
 
 
-def _other_kinds(outcome: Outcome) -> dict[str, str]:
-    """From each kind of object beside the main one to the path of its labels."""
-    found = outcome.frames[0].get("segment")
-    if found is None:
-        return {}
-    return {
-        kind: outcome.picture.label_path.replace("labels/", f"labels/{kind}/", 1)
-        for kind in found.facts["objects"]
-        if kind != found.facts["main"]
-    }
+def _paths(outcome: Outcome) -> dict[str, str]:
+    """From each kind of object (the main one is empty) to the path of its labels."""
+    done = outcome.frames[0]
+    labelled = done["given" if "given" in done else "segment"]
+    main = labelled.facts["main"]
+    kinds = ["" if kind == main else str(kind) for kind in labelled.facts["objects"]]
+    return {kind: outcome.picture.label_path_of(kind) for kind in sorted(kinds)}
 
 
 def _joined(files: Sequence[Path], picture: Picture) -> bytes:

@@ -7,7 +7,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from pydantic import ValidationError
 
 from cellwright.core.errors import UsageError
 from cellwright.core.version import VERSION
+from cellwright.io.file_set import FileSet
 from cellwright.io.inputs import Skipped
+from cellwright.pipeline.gates import Gated
 from cellwright.pipeline.options import AnalyzeOptions
-from cellwright.pipeline.outcome import Outcome, measured_channels
+from cellwright.pipeline.outcome import Outcome
 from cellwright.pipeline.plan import EXCLUDED, Settings
 
 __all__ = ["read_recipe", "recipe_text", "run_record", "run_text"]
@@ -28,8 +30,9 @@ RUN_FORMAT = {"format": "cellwright-run", "version": 1}
 # What takes part in a number; the rest of the environment does not.
 _PACKAGES = (
     "numpy", "scipy", "scikit-image", "edt", "pandas", "fastparquet", "tifffile", "imagecodecs",
-    "pillow", "matplotlib",
+    "pillow", "matplotlib", "zarr", "mrcfile", "roifile",
 )  # fmt: skip
+_PACKAGES_OF_EXTRAS = ("nd2", "czifile", "liffile", "oiffile", "h5py")
 
 
 def run_record(
@@ -41,13 +44,14 @@ def run_record(
     segmented: bool,
     samples_sha256: str,
     notes: Sequence[str],
+    gates: Sequence[Gated] = (),
 ) -> dict[str, Any]:
     """Gather what was computed, from what, with what."""
     return {
         **RUN_FORMAT,
         "cellwright": VERSION,
         "verb": verb,
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": _versions(),
         "device": "cpu",
         "options": settings.options.model_dump(mode="json"),
         "method": _method(settings, segmented=segmented),
@@ -56,6 +60,7 @@ def run_record(
         "skipped": [asdict(s) for s in skipped if not _excluded(s)],
         "excluded": [asdict(s) for s in skipped if _excluded(s)],
         "decisions": list(notes),
+        "gates": [gated.record() for gated in gates],
         "filters": _filters(outcomes, settings),
         "corrections": [
             {"image": o.picture.image, "edited": o.edited} for o in outcomes if o.corrected
@@ -64,14 +69,27 @@ def run_record(
     }
 
 
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in (*_PACKAGES, *_PACKAGES_OF_EXTRAS):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
 def _method(settings: Settings, *, segmented: bool) -> dict[str, Any]:
     if not segmented:
         return {"name": "given labels", "version": 1, "options": {}}
-    return {
+    method = {
         "name": settings.options.method,
         "version": settings.method.version,
         "options": settings.all_method_options,
     }
+    if settings.options.nuclei is not None:
+        method["cells_around_nuclei"] = dict(settings.cell_options)
+    return method
 
 
 def summary_of(outcomes: Sequence[Outcome], skipped: Sequence[Skipped]) -> dict[str, int]:
@@ -101,6 +119,9 @@ def _input(outcome: Outcome, settings: Settings) -> dict[str, Any]:
         "condition": picture.condition,
         "notes": list(picture.notes),
     }
+    if isinstance(picture.where, FileSet):
+        entry["pattern"] = picture.where.pattern
+        entry["files"] = [Path(part.path).name for part in picture.where.parts]
     if header is None:
         return entry
     entry |= {
@@ -110,7 +131,9 @@ def _input(outcome: Outcome, settings: Settings) -> dict[str, Any]:
         "bits": header.bits,
         "channels": list(header.channels),
         "channel": picture.channel.name if picture.channel is not None else "",
-        "measured": list(measured_channels(picture)),
+        "measured": list(outcome.measured),
+        "nuclei": picture.nuclei.name if picture.nuclei is not None else "",
+        "object": outcome.main_kind,
         "project": settings.options.project if header.size("Z") > 1 else "",
         "spacing": asdict(picture.spacing),
         "interval": picture.interval,

@@ -11,13 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cellwright.core.columns import IDENTITY, Column
+from cellwright.core.columns import Column
 from cellwright.core.errors import UsageError
 from cellwright.engine.files import write_atomic
 from cellwright.engine.run_folder import RunFolder, step_file
 from cellwright.io.cells import sample_cells
-from cellwright.measure.table import declared
 from cellwright.pipeline.gallery import Drawn
+from cellwright.pipeline.gates import Gated
+from cellwright.pipeline.outcome import declared_columns
 from cellwright.pipeline.run import Run
 from cellwright.pipeline.tables import csv_bytes
 from cellwright.report.methods_text import methods_paragraph
@@ -72,6 +73,10 @@ def keep_previews(folder: RunFolder, drawn: Sequence[Drawn]) -> None:
 def _report_data(folder: RunFolder) -> ReportData:
     run = Run(folder.path)
     cells, n_cells = sample_cells(folder.path / "cells.parquet", SAMPLE_ROWS)
+    counted = {entry.get("object", "") for entry in run.record["inputs"]}
+    others = ~cells["object"].isin(list(counted))
+    if others.any():  # nuclei within cells have rows of their own, and are not counted again
+        cells, n_cells = cells[~others].reset_index(drop=True), int(run.images["n_cells"].sum())
     return ReportData(
         run=run.record,
         images=run.images,
@@ -86,7 +91,14 @@ def _columns(record: dict[str, Any], names: Sequence[str]) -> tuple[Column, ...]
     channels: dict[str, None] = {}
     for entry in record["inputs"]:
         channels.update(dict.fromkeys(entry.get("measured", ())))
-    known = (*IDENTITY, *declared(list(channels), physical=True))
+    known = declared_columns(
+        list(channels),
+        physical=True,
+        places=True,
+        compartments=True,
+        features=record["options"].get("features", ()),
+        gates=[Gated.of_record(gate).declared for gate in record.get("gates", ())],
+    )
     return tuple(column for column in known if column.name in set(names))
 
 

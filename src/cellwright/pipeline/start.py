@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cellwright.core.errors import UsageError
 from cellwright.core.units import parse_memory
+from cellwright.engine.cluster import connect
 from cellwright.engine.events import (
     CancelToken,
     Listener,
@@ -17,16 +21,19 @@ from cellwright.engine.events import (
     silent,
 )
 from cellwright.engine.executors import Died, MakeExecutor, Pool, Work, local_pool
-from cellwright.engine.memory import default_memory
+from cellwright.engine.memory import WORKER_BYTES, default_memory
 from cellwright.io.inputs import Inputs
+from cellwright.io.joining import join_files
 from cellwright.io.samples import Samples
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.options import AnalyzeOptions, Execution
-from cellwright.pipeline.plan import Plan, Settings, find_pictures, planned, settle
-from cellwright.pipeline.probe import Probe, probe
-from cellwright.pipeline.work import WORKER_BYTES
+from cellwright.pipeline.plan import Plan, Settings, find_pictures, planned, settle, where_of
+from cellwright.pipeline.probe import Probe, Where, probe
 
-__all__ = ["Found", "Stages", "Start", "find", "look_and_plan", "plan_pictures", "resources"]
+__all__ = [
+    "Found", "Stages", "Start", "Workforce", "find", "local_workforce", "look_and_plan",
+    "plan_pictures", "workforce",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,21 @@ class Stages:
 
 @dataclass(frozen=True)
 class Start:
-    """What is asked for at one start: pictures, where the run goes, options."""
+    """What is asked for at one start.
+
+    Attributes
+    ----------
+    inputs, out, options, execution
+        Pictures, where the run goes, and how.
+    samples
+        The table that says which picture is what.
+    stages
+        Which parts of the way are gone.
+    regions
+        File or folder of regions in which cells are counted.
+    flat_reference, dark_reference
+        Files or folders of pictures of an even field, and of none at all.
+    """
 
     inputs: tuple[Path, ...]
     out: Path
@@ -64,6 +85,9 @@ class Start:
     execution: Execution
     samples: Path | None = None
     stages: Stages = Stages()
+    regions: Path | None = None
+    flat_reference: Path | None = None
+    dark_reference: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +97,7 @@ class Found:
     settings: Settings
     inputs: Inputs
     samples: Samples | None
+    notes: tuple[str, ...] = ()
 
 
 def find(start: Start) -> Found:
@@ -85,6 +110,8 @@ def find(start: Start) -> Found:
     """
     settings = settle(start.options)
     inputs, samples = find_pictures(start.inputs, start.out, start.samples)
+    joined = join_files(inputs, settings.options.pattern)
+    inputs = joined.inputs
     out = start.out.resolve()
     beside = [f for f in inputs.found if f.path.resolve().parent == out]
     if beside or any(path.exists() and path.resolve() == out for path in start.inputs):
@@ -100,11 +127,33 @@ def find(start: Start) -> Found:
             where=str(labels),
             remedy="give the folder of the label images",
         )
-    return Found(settings, inputs, samples)
+    return Found(settings, inputs, samples, joined.said)
 
 
-def resources(execution: Execution) -> tuple[int, int]:
-    """Give the number of workers, and the bytes for their pictures.
+@dataclass(frozen=True)
+class Workforce:
+    """Where the work of a run is done.
+
+    Attributes
+    ----------
+    make_executor
+        Makes the executor.
+    workers
+        Pieces of work at once.
+    memory
+        Bytes for all pieces at work together.
+    largest
+        Bytes for a single one.
+    """
+
+    make_executor: MakeExecutor
+    workers: int
+    memory: int
+    largest: int
+
+
+def local_workforce(execution: Execution, make_executor: MakeExecutor | None) -> Workforce:
+    """Give the processes of this machine.
 
     Raises
     ------
@@ -126,7 +175,28 @@ def resources(execution: Execution) -> tuple[int, int]:
             f"{there} of memory is not enough to start",
             remedy=f"it takes {2 * WORKER_BYTES // 10**6} MB and what the pictures need",
         )
-    return workers, left
+    return Workforce(make_executor or local_pool(workers), workers, left, left)
+
+
+@contextmanager
+def workforce(start: Start, local: Workforce) -> Iterator[Workforce]:
+    """Give the cluster that ``--scheduler`` names, or the processes of this machine.
+
+    Raises
+    ------
+    UsageError
+        If the cluster cannot be used.
+    """
+    address = start.execution.scheduler
+    if address is None:
+        yield local
+        return
+    with connect(address, start.out, [i for i in start.inputs if i.exists()]) as cluster:
+        stated = start.execution.memory
+        each = (cluster.memory or local.memory) - WORKER_BYTES
+        memory = min(each * cluster.workers, parse_memory(stated) if stated else sys.maxsize)
+        workers = min(cluster.workers, start.execution.workers or cluster.workers)
+        yield Workforce(cluster.make_executor, workers, memory, min(each, memory))
 
 
 def plan_pictures(
@@ -140,23 +210,26 @@ def plan_pictures(
         For options or inputs that make no sense.
     """
     found = find(start)
-    workers, memory = resources(start.execution)
-    make = make_executor or local_pool(workers)
-    with Pool(make, workers=workers, memory=memory, cancel=CancelToken()) as pool:
+    force = local_workforce(start.execution, make_executor)
+    with Pool(
+        force.make_executor, workers=force.workers, memory=force.memory, cancel=CancelToken()
+    ) as pool:
         return look_and_plan(found, pool, listener), found.settings
 
 
 def look_and_plan(found: Found, pool: Pool, listener: Listener) -> Plan:
     """Open the files, as many as ``--limit`` wants, and decide for each picture."""
     looked_at = found.inputs.found[: found.settings.options.limit]
-    paths = list(dict.fromkeys(str(item.path) for item in looked_at))
-    listener(PhaseStarted("files", len(paths)))
-    probes: dict[str, Probe | Failure] = {}
-    for path, result in pool.run(probe, (Work(path) for path in paths)):
-        probes[path] = (
+    places = list(dict.fromkeys(where_of(item) for item in looked_at))
+    listener(PhaseStarted("files", len(places)))
+    probes: dict[Where, Probe | Failure] = {}
+    for where, result in pool.run(probe, (Work(where) for where in places)):
+        probes[where] = (
             Failure("reading this file crashed the reader") if isinstance(result, Died) else result
         )
         seconds = {"open": result.seconds} if isinstance(result, Probe) else {}
-        listener(StepFinished("files", path, seconds=seconds))
+        name = where if isinstance(where, str) else where.parts[0].path
+        listener(StepFinished("files", name, seconds=seconds))
     listener(PhaseFinished("files"))
-    return planned(found.inputs, found.samples, probes, found.settings)
+    plan = planned(found.inputs, found.samples, probes, found.settings)
+    return replace(plan, decisions=found.notes)

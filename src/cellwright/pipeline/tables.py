@@ -16,6 +16,8 @@ from cellwright.engine.files import atomic_stream, run_errors
 from cellwright.engine.journal import Step
 from cellwright.engine.run_folder import RunFolder
 from cellwright.io.cells import CellsWriter, typed, write_table
+from cellwright.pipeline.corrections import OTHER_KINDS
+from cellwright.pipeline.gates import Gated
 from cellwright.pipeline.measuring import measured_columns
 from cellwright.pipeline.outcome import Outcome
 
@@ -32,14 +34,19 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     return stream.getvalue().encode("utf-8")
 
 
-def write_cells(folder: RunFolder, outcomes: Sequence[Outcome], columns: Sequence[Column]) -> None:
+def write_cells(
+    folder: RunFolder,
+    outcomes: Sequence[Outcome],
+    columns: Sequence[Column],
+    gates: Sequence[Gated] = (),
+) -> None:
     """Write ``cells.csv`` and ``cells.parquet``, in the order of the pictures."""
     unfinished = folder.temporary / "cells.parquet"
     with atomic_stream(folder.path / "cells.csv", folder.temporary) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
         with run_errors(folder.path / "cells.parquet"):
             writer = CellsWriter(text, unfinished, columns)
-            for group in _groups(outcomes, folder.steps, columns):
+            for group in _groups(outcomes, folder.steps, columns, gates):
                 writer.write(group)
         text.flush()
         text.detach()
@@ -50,16 +57,21 @@ def write_cells(folder: RunFolder, outcomes: Sequence[Outcome], columns: Sequenc
 
 
 def _groups(
-    outcomes: Sequence[Outcome], steps: Path, columns: Sequence[Column]
+    outcomes: Sequence[Outcome], steps: Path, columns: Sequence[Column], gates: Sequence[Gated]
 ) -> Iterator[pd.DataFrame]:
     """Tables of at least `ROWS_AT_ONCE` rows but the last; at least one, which may be empty."""
     planes: list[dict[str, Array]] = []
     rows = 0
     for outcome in outcomes:
         for frame, done in enumerate(outcome.frames):
-            plane = _plane_columns(outcome, frame, done, steps)
-            planes.append(plane)
-            rows += len(plane["label"])
+            for kind in ("", *OTHER_KINDS):
+                plane = _plane_columns(outcome, frame, done, steps, kind)
+                if plane is None:
+                    continue
+                if not kind:
+                    plane |= {g.declared.name: g.flags(plane) for g in gates if g.request.column in plane}
+                planes.append(plane)
+                rows += len(plane["label"])
             if rows >= ROWS_AT_ONCE:
                 yield _joined(planes, columns)
                 planes, rows = [], 0
@@ -67,18 +79,22 @@ def _groups(
 
 
 def _plane_columns(
-    outcome: Outcome, frame: int, done: Mapping[str, Step], steps: Path
-) -> dict[str, Array]:
-    """Columns of one plane set, with what tells its rows from all others."""
-    measured = measured_columns(steps, done["measure"])
+    outcome: Outcome, frame: int, done: Mapping[str, Step], steps: Path, kind: str
+) -> dict[str, Array] | None:
+    """Columns of one kind of objects of a plane set, with what tells its rows from all others."""
+    measured = measured_columns(steps, done["measure"], kind)
+    if measured is None:
+        return None
     picture = outcome.picture
-    kind = done["given" if "given" in done else "segment"].facts["main"]
     replicate = picture.row.replicate if picture.row is not None else ""
     identity = {
         "image": picture.image,
-        "object": kind,
+        "object": kind or outcome.main_kind,
         "condition": picture.condition,
         "replicate": replicate,
+        "plate": picture.plate,
+        "well": picture.well,
+        "field": picture.field_of_view,
     }
     n = len(measured["label"])
     text: dict[str, Array] = {

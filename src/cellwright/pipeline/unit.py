@@ -15,18 +15,41 @@ from cellwright.engine.keys import key_of
 from cellwright.measure.filters import parse_rule
 from cellwright.measure.table import loaded_features, versions
 from cellwright.pipeline.choice import COLOUR
+from cellwright.pipeline.probe import Where
 from cellwright.quality.judge import check_versions
+from cellwright.segment.cells_around import CellsAroundOptions
 
 __all__ = [
-    "Unit", "given_key", "measure_key", "method_of", "options_of", "plan_steps", "planes_key",
+    "Given", "Unit", "cell_options_of", "given_key", "measure_key", "method_of", "options_of", "plan_steps", "planes_key",
     "quality_key", "segment_key",
 ]  # fmt: skip
 
 # Version of the code of each step: raised when the same input would give another result.
-PLANES_VERSION = 1
-QUALITY_VERSION = 1
-SEGMENT_VERSION = 1
-MEASURE_VERSION = 1
+PLANES_VERSION = 2
+QUALITY_VERSION = 2
+SEGMENT_VERSION = 2
+MEASURE_VERSION = 2
+CELLS_AROUND_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Given:
+    """A label file that somebody gave.
+
+    Attributes
+    ----------
+    kind
+        Of the objects, empty for the main kind.
+    path, sha256
+        The file, and its hash.
+    is_correction
+        Whether it stands in for labels of the method.
+    """
+
+    kind: str
+    path: str
+    sha256: str
+    is_correction: bool
 
 
 @dataclass(frozen=True)
@@ -35,12 +58,15 @@ class Unit:
 
     Attributes
     ----------
-    image, path, scene, frame
+    image, where, scene, frame
         Which.
     sha256
         Of the file, or of all files of the scene.
     channel
-        Number of the chosen channel; `COLOUR` for a colour picture.
+        Number of the chosen channel; `COLOUR` for a colour picture. Where cells and nuclei
+        have channels of their own, that of the cells.
+    nuclei
+        Number of the channel of the nuclei, or None.
     project
         How Z becomes a plane.
     spacing, diameter_px
@@ -48,11 +74,17 @@ class Unit:
     method, options
         Name, and the options that were set; the name is empty where labels are given and
         nothing is to be segmented.
-    given, given_sha256
-        A label file to be used: a correction of the method's labels, or those that
-        ``measure`` was given; empty where there is none.
-    filters, thresholds
-        Rules, and quality thresholds, as text.
+    cell_options
+        Options of `cells_around` that were set.
+    given
+        Label files to be used: corrections of the method's labels, or those that ``measure``
+        was given.
+    filters, features, thresholds
+        Rules, measurements on request, and quality thresholds, as text.
+    region, region_sha256
+        File that says where cells are counted, and its hash; empty for everywhere.
+    flat, flat_sha256
+        File with the fields of light that are divided out, and its hash; empty for none.
     measure
         Whether a table is wanted.
     steps
@@ -66,21 +98,27 @@ class Unit:
     """
 
     image: str
-    path: str
+    where: Where
     scene: int
     frame: int
     sha256: str
     channel: int
+    nuclei: int | None
     project: str
     spacing: Spacing
     diameter_px: float | None
     method: str
     options: tuple[tuple[str, Any], ...]
-    given: str
-    given_sha256: str
+    cell_options: tuple[tuple[str, Any], ...]
+    given: tuple[Given, ...]
     filters: tuple[str, ...]
+    features: tuple[str, ...]
     thresholds: tuple[tuple[str, tuple[float, float]], ...]
     measure: bool
+    region: str
+    region_sha256: str
+    flat: str
+    flat_sha256: str
     steps: str
     n_frames: int = 1
     files: tuple[tuple[str, int, int], ...] = ()
@@ -120,11 +158,17 @@ def segment_key(unit: Unit, planes: Mapping[str, Any]) -> str:
         step="segment",
         version=SEGMENT_VERSION,
         planes=hashes if unit.channel == COLOUR else hashes[unit.channel],
+        nuclei=None if unit.nuclei is None else hashes[unit.nuclei],
+        overlays=planes["overlays"],
+        flat=unit.flat_sha256,
         bits=planes["bits"],
         spacing=asdict(unit.spacing),
         method=unit.method,
         method_version=method.version,
         options=options.model_dump(mode="json"),
+        cells=None
+        if unit.nuclei is None
+        else [CELLS_AROUND_VERSION, cell_options_of(unit).model_dump(mode="json")],
         device="cpu",
     )
 
@@ -134,7 +178,7 @@ def given_key(unit: Unit, segment: Step | None) -> str:
     return key_of(
         step="given",
         version=SEGMENT_VERSION,
-        labels=unit.given_sha256,
+        labels=[[given.kind, given.sha256] for given in unit.given],
         frame=unit.frame,
         method=segment.key if segment is not None else "",
         filters=_rules(unit),
@@ -150,7 +194,11 @@ def measure_key(unit: Unit, planes: Mapping[str, Any], labels: Mapping[str, Any]
         channel=unit.channel,
         labels=labels["hash"],
         spacing=asdict(unit.spacing),
-        features=_feature_versions(),
+        main=labels["main"],
+        features=_feature_versions(unit.features),
+        requests=list(unit.features),
+        region=unit.region_sha256,
+        flat=unit.flat_sha256,
         filters=_rules(unit),
         table=unit.measure,
     )
@@ -213,11 +261,16 @@ def options_of(method: Method, unit: Unit) -> Any:
     return method.options(**options)
 
 
+def cell_options_of(unit: Unit) -> CellsAroundOptions:
+    """Make the options of the cells around nuclei."""
+    return CellsAroundOptions(**dict(unit.cell_options))
+
+
 @lru_cache(maxsize=1)
 def _check_versions() -> dict[str, int]:
     return check_versions()
 
 
-@lru_cache(maxsize=1)
-def _feature_versions() -> dict[str, int]:
-    return versions(loaded_features())
+@lru_cache(maxsize=4)
+def _feature_versions(requests: tuple[str, ...]) -> dict[str, int]:
+    return versions(loaded_features(requests))

@@ -10,17 +10,16 @@ from cellwright.engine.events import Listener, PhaseFinished, PhaseStarted, Step
 from cellwright.engine.executors import Died, Pool, Work
 from cellwright.engine.journal import Step
 from cellwright.engine.run_folder import RunFolder
+from cellwright.pipeline.beside import Beside
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.plan import Picture, Settings
 from cellwright.pipeline.plane_set import UnitResult, fingerprint, work_on
 from cellwright.pipeline.unit import Unit, plan_steps
 
-__all__ = ["WORKER_BYTES", "Done", "do_units", "units_of"]
+__all__ = ["Done", "do_units", "units_of"]
 
-# Measured: resident memory of a worker that has imported everything and done nothing, and
-# what reading, judging and measuring take for each pixel of a plane beside the picture's own
-# bytes (several float64 copies and the tables of foreground pixels).
-WORKER_BYTES = 250 * 10**6
+# Measured: what reading, judging and measuring take for each pixel of a plane beside the
+# picture's own bytes (several float64 copies and the tables of foreground pixels).
 _BYTES_PER_PIXEL = 40
 _COPIES = 3
 
@@ -36,36 +35,42 @@ class Done:
 def units_of(
     picture: Picture,
     settings: Settings,
+    beside: Beside,
     *,
     steps: str,
-    given: tuple[str, str],
     segment: bool,
     measure: bool,
 ) -> list[Unit]:
     """Make the plane sets of a picture, one for each frame."""
-    if picture.channel is None:
+    if picture.channel is None or picture.header is None:
         return []
     return [
         Unit(
             image=picture.image,
-            path=picture.path,
+            where=picture.where,
             scene=picture.scene,
             frame=frame,
             sha256=picture.sha256,
             channel=picture.channel.number,
+            nuclei=picture.nuclei.number if picture.nuclei is not None else None,
             project=settings.options.project,
             spacing=picture.spacing,
             diameter_px=picture.diameter_px,
             method=settings.options.method if segment else "",
             options=tuple(sorted(settings.method_options.items())),
-            given=given[0],
-            given_sha256=given[1],
+            cell_options=tuple(sorted(settings.cell_options.items())),
+            given=beside.given,
             filters=settings.options.filter,
+            features=settings.options.features,
             thresholds=settings.thresholds,
             measure=measure,
+            region=beside.region[0],
+            region_sha256=beside.region[1],
+            flat=beside.flat[0],
+            flat_sha256=beside.flat[1],
             steps=steps,
             n_frames=picture.n_frames,
-            files=picture.files,
+            files=picture.header.files,
         )
         for frame in range(picture.n_frames)
     ]

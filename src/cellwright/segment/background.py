@@ -10,7 +10,16 @@ from cellwright.segment.haze import without_haze
 from cellwright.segment.histogram import otsu
 from cellwright.segment.object_size import distance_inside, typical_diameter
 
-__all__ = ["without_background"]
+__all__ = [
+    "between_points",
+    "ground_of",
+    "grid_points",
+    "opening_side",
+    "point_step",
+    "slow_changes",
+    "slow_step",
+    "without_background",
+]
 
 WINDOW = 3.0
 """Side of the opening's window in diameters of an object: a pair of touching objects does not
@@ -41,16 +50,41 @@ def without_background(heights: Array, smooth: Array, diameter: float | None) ->
     """
     if diameter is None:
         diameter = _first_diameter(smooth)
-    # Eight steps across an object are fine enough for a ground that is wider than three.
-    step = max(1, round(diameter / 8))
-    coarse = smooth[step // 2 :: step, step // 2 :: step]
-    size = 2 * round(WINDOW * diameter / step / 2) + 1
+    step = point_step(diameter)
+    coarse = smooth[grid_points(step)]
+    size = opening_side(diameter, step)
     if size >= min(coarse.shape):
         return None
-    ground = ndimage.grey_opening(coarse, size=(size, size), mode="nearest")
-    ground = ndimage.gaussian_filter(ground, size / 4, mode="nearest")
-    flat: Array = heights - _on_all_pixels(ground, heights.shape, step)
+    flat: Array = heights - _on_all_pixels(ground_of(coarse, size), heights.shape, step)
     return flat
+
+
+def point_step(diameter: float) -> int:
+    """Pixels from one point of the coarse grid to the next.
+
+    Eight steps across an object are fine enough for a ground that is wider than three.
+    """
+    return max(1, round(diameter / 8))
+
+
+def opening_side(diameter: float, step: int) -> int:
+    """Side of the opening's window in points of the coarse grid."""
+    return 2 * round(WINDOW * diameter / step / 2) + 1
+
+
+def grid_points(step: int) -> tuple[slice, slice]:
+    """Every `step`-th row and column, first those in the middle."""
+    return slice(step // 2, None, step), slice(step // 2, None, step)
+
+
+def ground_of(coarse: Array, size: int) -> Array:
+    """Smoothed opening of a coarse grid, with a window of `size` points.
+
+    What is more than 2 `size` points away from a point has no part in its value.
+    """
+    ground = ndimage.grey_opening(coarse, size=(size, size), mode="nearest")
+    smoothed: Array = ndimage.gaussian_filter(ground, size / 4, mode="nearest")
+    return smoothed
 
 
 def _first_diameter(smooth: Array) -> float:
@@ -63,25 +97,63 @@ def _first_diameter(smooth: Array) -> float:
     high = smooth > cut
     pieces, _ = ndimage.label(high)
     if without_haze(smooth, pieces, float(np.median(smooth[~high])))[1]:
-        step = max(1, min(smooth.shape) // COARSE_SIDE)
-        coarse = smooth[step // 2 :: step, step // 2 :: step]
-        slow = ndimage.gaussian_filter(coarse, min(coarse.shape) / 8, mode="nearest")
+        step = slow_step(smooth.shape)
+        slow = slow_changes(smooth[grid_points(step)])
         quick = smooth - _on_all_pixels(slow, smooth.shape, step)
         high = quick > otsu(quick)[0]
     return typical_diameter(distance_inside(high)) if high.any() else float(max(smooth.shape))
 
 
+def slow_step(shape: tuple[int, ...]) -> int:
+    """Pixels from point to point of the grid on which slow changes are looked at."""
+    return max(1, min(shape) // COARSE_SIDE)
+
+
+def slow_changes(coarse: Array) -> Array:
+    """What is as slow as an eighth of the picture."""
+    slow: Array = ndimage.gaussian_filter(coarse, min(coarse.shape) / 8, mode="nearest")
+    return slow
+
+
 def _on_all_pixels(coarse: Array, shape: tuple[int, ...], step: int) -> Array:
-    """Linear interpolation of every `step`-th row and column, first those in the middle."""
-    rows = _stretched(coarse, shape[0], step)
-    return _stretched(rows.T, shape[1], step).T
+    return between_points(coarse, step, (0, shape[0]), (0, shape[1]))
 
 
-def _stretched(coarse: Array, length: int, step: int) -> Array:
-    """Linear interpolation along the rows, from every `step`-th row to all."""
-    place = np.clip((np.arange(length) - step // 2) / step, 0, coarse.shape[0] - 1)
+def between_points(
+    coarse: Array, step: int, rows: tuple[int, int], columns: tuple[int, int]
+) -> Array:
+    """Linear interpolation of `grid_points` at the pixels in a part of the plane.
+
+    Parameters
+    ----------
+    coarse
+        (Y, X) float32, the points of the whole plane.
+    step
+        Pixels from one to the next.
+    rows, columns
+        Start and stop of the pixels wanted.
+
+    Returns
+    -------
+    Array
+        (Y, X) float32 of these pixels.
+
+    Examples
+    --------
+    >>> between_points(np.array([[0.0, 4.0]], np.float32), 4, (0, 1), (2, 7))
+    array([[0., 1., 2., 3., 4.]], dtype=float32)
+    """
+    start, stop = (max(columns[0] - 2 * step, 0) // step, columns[1] // step + 2)
+    # Only points near the columns: of a mapped plane no more is read.
+    stretched = _stretched(coarse[:, start:stop], rows, step, 0)
+    return _stretched(stretched.T, columns, step, start).T
+
+
+def _stretched(coarse: Array, span: tuple[int, int], step: int, first: int) -> Array:
+    """Interpolation along the rows; `first` is the number of the first row that is there."""
+    place = np.clip((np.arange(*span) - step // 2) / step, 0, first + coarse.shape[0] - 1)
     before = place.astype(np.intp)
-    after = np.minimum(before + 1, coarse.shape[0] - 1)
+    after = np.minimum(before + 1, first + coarse.shape[0] - 1)
     part = (place - before).astype(np.float32)[:, None]
-    stretched: Array = coarse[before] * (1 - part) + coarse[after] * part
+    stretched: Array = coarse[before - first] * (1 - part) + coarse[after - first] * part
     return stretched

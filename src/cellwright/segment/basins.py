@@ -52,13 +52,30 @@ def basins(landscape: Array, mask: Array, ratio: float) -> Array:
     seeds, count = ndimage.label(peaks(landscape, mask), _EIGHT)
     if count == 0:
         return np.zeros(mask.shape, np.int32)
-    flooded: Array = watershed(-landscape, seeds, mask=mask, connectivity=2)  # type: ignore[no-untyped-call]
+    flooded: Array = watershed(  # type: ignore[no-untyped-call]
+        _depths(landscape, seeds), seeds, mask=mask, connectivity=2
+    )
     if count == 1:
         return flooded.astype(np.int32)
     inside = flooded > 0
     heights = np.zeros(count + 1, landscape.dtype)
     np.maximum.at(heights, flooded[inside], landscape[inside])
     return _join(_passes(flooded, landscape), heights, ratio)[flooded]
+
+
+def _depths(landscape: Array, seeds: Array) -> Array:
+    """The landscape upside down, where no two pixels of seeds are equally deep.
+
+    Flooding takes equally deep seeds in an order that depends on all others in the picture.
+    Less than the last digit of a float32 puts them in the order of the rows, so that objects
+    come out the same whatever lies beside them.
+    """
+    depths: Array = -landscape.astype(np.float64)
+    at = np.flatnonzero(seeds)
+    flat = depths.ravel()
+    ranks = np.arange(at.size, 0, -1)
+    flat[at] = -((-flat[at]).view(np.int64) + ranks).view(np.float64)
+    return depths
 
 
 _Passes = tuple[Array, Array, Array]

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy import ndimage
 
 from cellwright.core.image import Array
-from cellwright.segment.histogram import otsu, separability, threshold_of
+from cellwright.segment.histogram import Histogram, histogram_of, otsu, otsu_of
 
 __all__ = [
-    "Foreground",
     "Polarity",
+    "above_noise",
     "background_and_noise",
-    "foreground_of",
+    "frame_of",
     "half_height",
     "has_two_classes",
-    "local_foreground",
+    "is_skewed",
+    "is_well_parted",
+    "noise_left",
+    "noise_response",
+    "polarity_by",
     "polarity_of",
+    "roots_above",
+    "surroundings",
 ]
 
 Polarity = Literal["bright", "dark"]
@@ -46,28 +51,6 @@ _LAPLACIAN_GAIN = 6.0
 """Factor by which this filter raises the deviation of independent noise: its norm."""
 
 
-@dataclass(frozen=True, eq=False)
-class Foreground:
-    """A mask and the numbers that it came from.
-
-    Attributes
-    ----------
-    mask
-        (Y, X) bool.
-    base
-        Height of the background.
-    threshold
-        Heights above it are foreground; of a local threshold the median.
-    rule
-        What set it: the name of the algorithm, or ``noise`` where that fell into the noise.
-    """
-
-    mask: Array
-    base: float
-    threshold: float
-    rule: str
-
-
 def polarity_of(plane: Array) -> Polarity:
     """Whether objects are brighter or darker than their ground.
 
@@ -88,8 +71,17 @@ def polarity_of(plane: Array) -> Polarity:
     ('bright', 'dark')
     """
     upper = plane > otsu(plane)[0]
-    frame = np.concatenate([upper[0], upper[-1], upper[1:-1, 0], upper[1:-1, -1]])
-    return "bright" if upper.mean() + frame.mean() <= 1 else "dark"
+    return polarity_by(float(upper.mean()), float(frame_of(upper).mean()))
+
+
+def frame_of(plane: Array) -> Array:
+    """Give the outermost pixels of a plane; those of a line or column of pixels twice."""
+    return np.concatenate([plane[0], plane[-1], plane[1:-1, 0], plane[1:-1, -1]])
+
+
+def polarity_by(share: float, frame: float) -> Polarity:
+    """Polarity by the upper class's share of the picture and of its frame; see `polarity_of`."""
+    return "bright" if share + frame <= 1 else "dark"
 
 
 def has_two_classes(plane: Array) -> bool:
@@ -105,11 +97,20 @@ def has_two_classes(plane: Array) -> bool:
     >>> has_two_classes(noise), has_two_classes(np.where(noise > 1.5, 9, noise))
     (False, True)
     """
-    if separability(plane) >= NORMAL_SEPARABILITY:
+    if is_well_parted(histogram_of(lambda: (plane,))):
         return True
     from_mean = plane.astype(np.float64) - plane.mean(dtype=np.float64)
-    spread = np.sqrt(np.mean(from_mean**2))
-    return bool(abs(np.mean(from_mean**3)) >= NORMAL_SKEWNESS * spread**3)
+    return is_skewed(float(np.mean(from_mean**2)), float(np.mean(from_mean**3)))
+
+
+def is_well_parted(histogram: Histogram) -> bool:
+    """Whether Otsu's threshold parts the values better than a normal distribution."""
+    return otsu_of(histogram)[1] >= NORMAL_SEPARABILITY
+
+
+def is_skewed(square: float, cube: float) -> bool:
+    """Whether values have a tail, by the mean square and cube of their way from the mean."""
+    return bool(abs(cube) >= NORMAL_SKEWNESS * np.sqrt(square) ** 3)
 
 
 def background_and_noise(heights: Array, smooth: Array, smoothing: float) -> tuple[float, float]:
@@ -137,57 +138,85 @@ def background_and_noise(heights: Array, smooth: Array, smoothing: float) -> tup
     (1996) 300-302; here with the median instead of the mean.
     """
     base = float(np.median(smooth[smooth <= otsu(smooth)[0]]))
-    response = np.abs(ndimage.convolve(heights, _LAPLACIAN, mode="nearest"))
-    noise = float(np.median(response)) * MEDIAN_TO_DEVIATION / _LAPLACIAN_GAIN
+    return base, noise_left(float(np.median(noise_response(heights))), smoothing)
+
+
+def noise_response(heights: Array) -> Array:
+    """How much each pixel differs from its neighbours, slopes aside; (Y, X), 0 or more."""
+    response: Array = np.abs(ndimage.convolve(heights, _LAPLACIAN, mode="nearest"))
+    return response
+
+
+def noise_left(response: float, smoothing: float) -> float:
+    """Deviation that noise has left after smoothing, by the median of `noise_response`."""
+    noise = response * MEDIAN_TO_DEVIATION / _LAPLACIAN_GAIN
     # A Gaussian of deviation s leaves 1 / (2 s sqrt(pi)) of independent noise.
     left = 1.0 if smoothing == 0 else min(1.0, 1 / (2 * np.sqrt(np.pi) * smoothing))
-    return base, noise * left * LONE_PIXEL_LOSS
+    return noise * left * LONE_PIXEL_LOSS
 
 
-def foreground_of(smooth: Array, base: float, noise: float, algorithm: str) -> Foreground:
-    """Cut a plane at one height.
+def roots_above(smooth: Array, base: float) -> Array:
+    """Square roots of heights above the background.
 
-    The threshold is looked for on the square root of the height above the background: photon
-    noise grows with the square root of the light, so on this scale dim objects beside bright
-    ones stand out of the background as they do to the eye.
+    Photon noise grows with the square root of the light, so on this scale dim objects beside
+    bright ones stand out of the background as they do to the eye: it is where a threshold is
+    looked for.
 
     Parameters
     ----------
     smooth
-        (Y, X), objects high.
-    base, noise
-        Of `background_and_noise`.
-    algorithm
-        One of `histogram.ALGORITHMS`.
+        (Y, X) float32, objects high.
+    base
+        Height of the background.
+
+    Returns
+    -------
+    Array
+        (Y, X) float32, 0 where there is no height above it.
 
     References
     ----------
     F. J. Anscombe, "The transformation of Poisson, binomial and negative-binomial data",
     Biometrika 35 (1948) 246-254.
     """
-    roots = np.sqrt(np.maximum(smooth - np.float32(base), 0))
-    threshold, rule = base + threshold_of(roots, algorithm) ** 2, algorithm
-    floor = base + NOISE_FACTOR * noise
-    if threshold < floor:
-        threshold, rule = floor, "noise"
-    return Foreground(smooth > np.float32(threshold), base, float(threshold), rule)
+    roots: Array = np.sqrt(np.maximum(smooth - np.float32(base), 0))
+    return roots
 
 
-def local_foreground(smooth: Array, base: float, noise: float, window: float) -> Foreground:
-    """Cut a plane where it rises above its surroundings.
+def above_noise(base: float, noise: float, root: float, algorithm: str) -> tuple[float, str]:
+    """Height of a threshold on the scale of `roots_above`, but not within the noise.
+
+    Returns
+    -------
+    threshold : float
+        Heights above it are foreground.
+    rule : str
+        What set it: the name of the algorithm, or ``noise`` where that fell into the noise.
+
+    Examples
+    --------
+    >>> above_noise(1.0, 0.5, 3.0, "otsu"), above_noise(1.0, 0.5, 1.0, "otsu")
+    ((10.0, 'otsu'), (4.0, 'noise'))
+    """
+    threshold, floor = base + root**2, base + NOISE_FACTOR * noise
+    return (floor, "noise") if threshold < floor else (threshold, algorithm)
+
+
+def surroundings(smooth: Array, noise: float, window: float) -> Array:
+    """Give the surface above which a pixel stands out of its surroundings.
 
     Parameters
     ----------
     smooth
-        (Y, X), objects high.
-    base, noise
+        (Y, X) float32, objects high.
+    noise
         Of `background_and_noise`.
     window
         Standard deviation of the Gaussian that weighs the surroundings, in pixels.
     """
     around = ndimage.gaussian_filter(smooth, window, mode="nearest")
-    surface = around + np.float32(NOISE_FACTOR * noise)
-    return Foreground(smooth > surface, base, float(np.median(surface)), "local")
+    surface: Array = around + np.float32(NOISE_FACTOR * noise)
+    return surface
 
 
 def half_height(smooth: Array, labels: Array, base: float) -> Array:

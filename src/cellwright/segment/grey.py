@@ -10,27 +10,24 @@ from cellwright.core.errors import UsageError
 from cellwright.core.image import Array, Image
 from cellwright.segment.histogram import separability
 
-__all__ = ["Grey", "grey_of", "without_lone_pixels"]
+__all__ = ["SAMPLES", "Grey", "Scale", "as_numbers", "grey_of", "without_lone_pixels"]
 
-_SAMPLES = ("red", "green", "blue")
+SAMPLES = ("red", "green", "blue")
+"""Names of the samples of a colour picture, of which one is taken."""
 
 
 @dataclass(frozen=True, eq=False)
-class Grey:
-    """A plane between 0 and 1 and the way back to the picture's own intensities.
+class Scale:
+    """The way from a picture's own intensities to numbers between 0 and 1, and back.
 
     Attributes
     ----------
-    plane
-        (Y, X) float32; 0 is the darkest and 1 the brightest intensity of the picture, lone
-        pixels aside.
     low, high
         The picture's own intensities at 0 and 1; equal in a constant picture.
     sample
         Which samples it was made of: ``intensity``, ``red``, ``green`` or ``blue``.
     """
 
-    plane: Array
     low: float
     high: float
     sample: str
@@ -47,6 +44,35 @@ class Grey:
     def value(self, intensity: float) -> float:
         """The value between 0 and 1 (or outside, as the intensity is) of an intensity."""
         return (intensity - self.low) / (self.high - self.low)
+
+    def of(self, clean: Array) -> Array:
+        """The float32 values of intensities; 0 everywhere in a constant picture.
+
+        Examples
+        --------
+        >>> Scale(10, 30, "intensity").of(np.array([10, 20, 30]))
+        array([0. , 0.5, 1. ], dtype=float32)
+        """
+        if self.is_constant:
+            return np.zeros(clean.shape, np.float32)
+        # Halves, because the span of two extreme floats is not a float.
+        span = self.high / 2 - self.low / 2
+        plane = (clean / np.float64(2) - self.low / 2) / span
+        return plane.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Grey(Scale):
+    """A plane between 0 and 1, with its scale.
+
+    Attributes
+    ----------
+    plane
+        (Y, X) float32; 0 is the darkest and 1 the brightest intensity of the picture, lone
+        pixels aside.
+    """
+
+    plane: Array
 
 
 def grey_of(image: Image) -> Grey:
@@ -87,10 +113,9 @@ def grey_of(image: Image) -> Grey:
             where=image.source.image,
             remedy="make one plane of it, as with --project max",
         )
-    count = pixels.shape[2]
-    if count < len(_SAMPLES):
+    if pixels.shape[2] < len(SAMPLES):
         return _normalised(pixels[..., 0], "intensity")
-    candidates = [_normalised(pixels[..., i], name) for i, name in enumerate(_SAMPLES)]
+    candidates = [_normalised(pixels[..., i], name) for i, name in enumerate(SAMPLES)]
     if all(np.array_equal(candidates[0].plane, other.plane) for other in candidates[1:]):
         return _normalised(pixels[..., 0], "intensity")
     scores = [0.0 if grey.is_constant else separability(grey.plane) for grey in candidates]
@@ -138,13 +163,11 @@ def without_lone_pixels(plane: Array) -> Array:
 
 
 def _normalised(pixels: Array, sample: str) -> Grey:
-    if pixels.dtype == np.bool_:
-        pixels = pixels.astype(np.uint8)
-    clean = without_lone_pixels(pixels)
-    low, high = float(clean.min()), float(clean.max())
-    if low == high:
-        return Grey(np.zeros(clean.shape, np.float32), low, high, sample)
-    # Halves, because the span of two extreme floats is not a float.
-    span = high / 2 - low / 2
-    plane = (clean / np.float64(2) - low / 2) / span
-    return Grey(plane.astype(np.float32), low, high, sample)
+    clean = without_lone_pixels(as_numbers(pixels))
+    scale = Scale(float(clean.min()), float(clean.max()), sample)
+    return Grey(scale.low, scale.high, sample, scale.of(clean))
+
+
+def as_numbers(pixels: Array) -> Array:
+    """Pixels with which one can compute: yes and no become 1 and 0."""
+    return pixels.astype(np.uint8) if pixels.dtype == np.bool_ else pixels

@@ -8,7 +8,7 @@ from scipy import ndimage
 from cellwright.core.image import Array
 from cellwright.segment.numbering import areas
 
-__all__ = ["without_haze"]
+__all__ = ["LARGE_SHARE", "fades", "outline_of", "slopes", "without_haze"]
 
 LARGE_SHARE = 0.125
 """Part of the picture from which on an object is looked at: a smaller one may be a cell that
@@ -54,13 +54,29 @@ def without_haze(smooth: Array, labels: Array, base: float) -> tuple[Array, int]
     haze = []
     for label in large:  # at most eight
         inside = labels == label
-        outline = inside & ~ndimage.binary_erosion(inside, border_value=True)
+        outline = outline_of(inside)
         if not outline.any() or min(labels.shape) < 2:
             continue
-        down, right = np.gradient(smooth)
-        slope = float(np.median(np.hypot(down, right)[outline]))
-        height = float(smooth[inside].mean()) - base
-        diameter = 2 * np.sqrt(size[label] / np.pi)
-        if height > SOFT_SHARE * diameter * slope:
+        slope = float(np.median(slopes(smooth)[outline]))
+        if fades(float(smooth[inside].mean()) - base, int(size[label]), slope):
             haze.append(label)
     return np.where(np.isin(labels, haze), 0, labels) if haze else labels, len(haze)
+
+
+def outline_of(inside: Array) -> Array:
+    """Give the pixels of an object that have a neighbour outside; the frame is no outline."""
+    outline: Array = inside & ~ndimage.binary_erosion(inside, border_value=True)
+    return outline
+
+
+def slopes(smooth: Array) -> Array:
+    """Steepness of each pixel of a plane with two rows and columns at least."""
+    down, right = np.gradient(smooth)
+    steepness: Array = np.hypot(down, right)
+    return steepness
+
+
+def fades(height: float, area: int, slope: float) -> bool:
+    """Whether an object's light fades; by its mean height, its area and the outline's slope."""
+    diameter = 2 * np.sqrt(area / np.pi)
+    return bool(height > SOFT_SHARE * diameter * slope)

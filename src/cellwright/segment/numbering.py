@@ -6,7 +6,7 @@ import numpy as np
 
 from cellwright.core.image import Array
 
-__all__ = ["DEBRIS_SHARE", "areas", "renumber", "without_small"]
+__all__ = ["DEBRIS_SHARE", "areas", "first_places", "least_area", "numbers_by_place", "renumber", "without_small"]
 
 DEBRIS_SHARE = 0.1
 """Part of the median object's area below which an object is debris unless told otherwise: a
@@ -44,17 +44,39 @@ def renumber(labels: Array) -> Array:
            [2, 1, 2]], dtype=uint32)
     """
     flat = labels.ravel()
+    first = first_places(labels)
+    return numbers_by_place(first, first < flat.size)[labels]
+
+
+def first_places(labels: Array) -> Array:
+    """Place of the first pixel of each label, counted by rows; the number of pixels for none.
+
+    Examples
+    --------
+    >>> first_places(np.array([[0, 2], [2, 1]])).tolist()
+    [4, 3, 1]
+    """
+    flat = labels.ravel()
     places = np.flatnonzero(flat)
-    if places.size == 0:
-        return np.zeros(labels.shape, np.uint32)
     found = flat[places]
-    first = np.full(int(found.max()) + 1, flat.size, np.int64)
+    first = np.full(int(found.max(initial=0)) + 1, flat.size, np.int64)
     np.minimum.at(first, found, places)
-    order = np.argsort(first, kind="stable")
-    order = order[: np.count_nonzero(first < flat.size)]
+    return first
+
+
+def numbers_by_place(first: Array, kept: Array) -> Array:
+    """Give new numbers, uint32 from 1 by the objects' first places; 0 for what is not kept.
+
+    Examples
+    --------
+    >>> numbers_by_place(np.array([4, 3, 1]), np.array([False, True, True])).tolist()
+    [0, 2, 1]
+    """
+    order = np.flatnonzero(kept)
+    order = order[np.argsort(first[order], kind="stable")]
     numbers = np.zeros(first.size, np.uint32)
     numbers[order] = np.arange(1, order.size + 1, dtype=np.uint32)
-    return numbers[labels]
+    return numbers
 
 
 def without_small(labels: Array, least: float | None, floor: float = 0) -> tuple[Array, float, int]:
@@ -87,10 +109,22 @@ def without_small(labels: Array, least: float | None, floor: float = 0) -> tuple
     size = areas(labels)
     size[0] = 0
     present = size[size > 0]
+    least = least_area(present, least, floor)
     if present.size == 0:
-        return labels, 0.0 if least is None else float(least), 0
-    if least is None:
-        least = max(float(np.median(present)) * DEBRIS_SHARE, floor)
+        return labels, least, 0
     keep = size >= least
     keep[0] = False
-    return np.where(keep[labels], labels, 0), float(least), int(present.size - keep.sum())
+    return np.where(keep[labels], labels, 0), least, int(present.size - keep.sum())
+
+
+def least_area(present: Array, least: float | None, floor: float = 0) -> float:
+    """Area below which an object is debris, of the areas that there are; see `without_small`.
+
+    Examples
+    --------
+    >>> least_area(np.array([90, 100, 110]), None), least_area(np.array([90]), None, 14.0)
+    (10.0, 14.0)
+    """
+    if least is not None:
+        return float(least)
+    return max(float(np.median(present)) * DEBRIS_SHARE, floor) if present.size else 0.0

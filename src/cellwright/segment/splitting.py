@@ -9,7 +9,7 @@ from cellwright.core.image import Array
 from cellwright.segment.basins import basins
 from cellwright.segment.object_size import distance_inside, typical_diameter
 
-__all__ = ["split"]
+__all__ = ["SMOOTHING_SHARE", "light_above", "split"]
 
 SMOOTHING_SHARE = 0.1
 """Part of the diameter over which intensities are smoothed: finer is the texture of one
@@ -48,6 +48,11 @@ def split(
     distance = distance_inside(mask)
     if diameter is None:
         diameter = typical_diameter(distance)
+    return basins(distance * light_above(heights, base, diameter), mask, neck), diameter
+
+
+def light_above(heights: Array, base: float, diameter: float) -> Array:
+    """Square root of the smoothed height above the background; (Y, X), above 0 everywhere."""
     smooth = ndimage.gaussian_filter(heights, diameter * SMOOTHING_SHARE, mode="nearest")
-    light = np.sqrt(np.maximum(smooth - np.float32(base), np.finfo(np.float32).tiny))
-    return basins(distance * light, mask, neck), diameter
+    light: Array = np.sqrt(np.maximum(smooth - np.float32(base), np.finfo(np.float32).tiny))
+    return light
