@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         open_images,
         read,
         report,
+        samples,
         segment,
         segment_image,
     )
@@ -46,6 +47,7 @@ __all__ = [
     "open_images",
     "read",
     "report",
+    "samples",
     "segment",
     "segment_image",
 ]

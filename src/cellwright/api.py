@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from cellwright.core.errors import UsageError
+from cellwright.core.errors import RunError, UsageError
 from cellwright.core.image import Image
 from cellwright.core.labels import Labels, Objects
 from cellwright.core.registry import find
 from cellwright.engine.events import CancelToken, Listener, silent
 from cellwright.engine.executors import MakeExecutor
+from cellwright.io.inputs import find_inputs
+from cellwright.io.joining import join_files
 from cellwright.io.open import open_images, read
+from cellwright.io.sample_template import Template, sample_template, write_template
 from cellwright.pipeline.analysis import analyze_pictures
 from cellwright.pipeline.options import AnalyzeOptions, Execution
 from cellwright.pipeline.planes import finite
@@ -32,6 +36,7 @@ __all__ = [
     "open_images",
     "read",
     "report",
+    "samples",
     "segment",
     "segment_image",
 ]
@@ -170,6 +175,43 @@ def measure(
 def report(run: str | Path) -> Path:
     """Write the report of a finished run again, from its tables; gives its path."""
     return rewrite_report(Path(run))
+
+
+def samples(
+    inputs: Inputs, out: str | Path, *, pattern: str = "auto", force: bool = False
+) -> Template:
+    """Write a ``samples.csv`` with guesses from folders and names, to be corrected by hand.
+
+    Parameters
+    ----------
+    inputs
+        Pictures, as for `analyze`.
+    out
+        The table; one that is there is a person's work, and left alone.
+    pattern
+        As for `analyze`: how names tell which files are one picture.
+    force
+        Write over a table that is there.
+
+    Returns
+    -------
+    Template
+        The table, and in words what was guessed from what.
+
+    Raises
+    ------
+    UsageError
+        If there is such a file already.
+    RunError
+        If there is no picture.
+    """
+    paths = _paths(inputs)
+    joined = join_files(find_inputs([str(path) for path in paths]), pattern)
+    if not joined.inputs.found:
+        raise RunError("there is no picture", where=", ".join(str(path) for path in paths))
+    template = sample_template(joined.inputs.found)
+    write_template(Path(out), template.table, force=force)
+    return replace(template, said=(*joined.said, *template.said))
 
 
 def segment_image(image: Image, method: str = "threshold", **options: Any) -> Objects:

@@ -38,6 +38,7 @@ class Dask:
 def _start(*arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "dask", *map(str, arguments)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},  # as Dask's nanny sets it
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -84,6 +85,7 @@ def many(tmp_path: Path) -> Path:
 def test_a_cluster_gives_the_bytes_of_a_local_run(
     dask: Dask, pictures: Path, tmp_path: Path, cellwright: Command
 ) -> None:
+    (pictures / "sub" / "four.png").unlink()  # it is also a frame of the movie
     (pictures / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"no picture")
     cellwright("analyze", pictures, "--out", tmp_path / "local", code=1)
     cellwright(
@@ -124,6 +126,18 @@ def test_a_scheduler_that_is_not_there_is_named(
 
     with pytest.raises(UsageError, match="no Dask scheduler answers"):
         cellwright.analyze(pictures, tmp_path / "run", scheduler="tcp://127.0.0.1:9")
+
+
+def test_workers_that_may_sum_in_another_order_are_refused(
+    dask: Dask, pictures: Path, tmp_path: Path
+) -> None:
+    from distributed import Client
+
+    with Client(dask.address) as client:
+        client.run(os.environ.pop, "OMP_NUM_THREADS")
+
+    with pytest.raises(UsageError, match="OMP_NUM_THREADS"):
+        cellwright.analyze(pictures, tmp_path / "run", scheduler=dask.address)
 
 
 def test_workers_that_do_not_see_the_pictures_are_found_out(

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
-from cellwright.core.errors import NotAPictureError, UnsupportedError, UsageError
+from cellwright.core.errors import InputError, NotAPictureError, UnsupportedError, UsageError
 from cellwright.core.image import Array, LazyArray
 from cellwright.io.open import known_extensions, open_images, read, recognise
 
@@ -401,16 +401,31 @@ def test_complex_numbers_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "name"),
     [
-        (b"\xda\xce\xbe\x0a" + bytes(50), "Nikon ND2"),
-        (b"ZISRAWFILE" + bytes(50), "Zeiss CZI"),
-        (b"\x70\x00\x00\x00" + bytes(4) + b"\x2a" + bytes(50), "Leica LIF"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(50), "HDF5"),
-        (bytes(208) + b"MAP " + bytes(1000), "MRC"),
+        (b"GIF89a" + bytes(50), "GIF"),
+        (b"SIMPLE  =" + bytes(50), "FITS"),
+        (b"\x1f\x8b" + bytes(50), "gzip"),
+        (b"%PDF-1.7" + bytes(50), "PDF"),
     ],
 )
-def test_formats_of_other_readers_are_named(tmp_path: Path, head: bytes, name: str) -> None:
+def test_formats_that_are_not_read_are_named(tmp_path: Path, head: bytes, name: str) -> None:
     (tmp_path / "x.bin").write_bytes(head)
     with pytest.raises(UnsupportedError, match=name):
+        open_images(tmp_path / "x.bin")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\xda\xce\xbe\x0a" + bytes(50),
+        b"ZISRAWFILE" + bytes(50),
+        b"\x70\x00\x00\x00" + bytes(4) + b"\x2a" + bytes(50),
+        b"\x89HDF\r\n\x1a\n" + bytes(50),
+        bytes(208) + b"MAP " + bytes(1000),
+    ],
+)
+def test_a_head_without_its_file_is_damaged(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "x.bin").write_bytes(head)
+    with pytest.raises(InputError):
         open_images(tmp_path / "x.bin")
 
 

@@ -187,7 +187,10 @@ def test_the_table_is_as_declared_also_without_a_row(
     shape: tuple[int, int], spacing: Spacing
 ) -> None:
     nothing = np.zeros(shape, np.uint32)
-    planes = {"GFP": np.zeros(shape, np.uint8), "RFP": np.zeros(shape, np.float32)}
+    planes: dict[str, Array] = {
+        "GFP": np.zeros(shape, np.uint8),
+        "RFP": np.zeros(shape, np.float32),
+    }
     declared = compartment_columns(tuple(planes), physical=spacing.x is not None)
     for labels in (nothing, nothing + np.uint32(shape[0] > 0)):
         found = measure_compartments(nothing, labels, planes, spacing)
@@ -226,9 +229,9 @@ labels = hnp.arrays(np.uint32, (12, 13), elements=st.sampled_from([0, 0, 3, 4, L
 @given(labels, labels)
 def test_compartments_make_up_the_cell(nuclei: Array, cells: Array) -> None:
     found = measure_compartments(nuclei, cells, {"GFP": cells}, NO_SPACING).cells
-    for values in found.itertuples():
-        of_cell = cells == values.label
-        assert values.cytoplasm_area_px == np.count_nonzero(of_cell & (nuclei == 0))
-        assert values.nucleus_area_px <= np.count_nonzero(of_cell & (nuclei > 0))
-        assert values.ring_area_px <= values.cytoplasm_area_px
-        assert 0 <= values.nucleus_to_cell_ratio <= 1
+    for values in found.to_dict("records"):
+        of_cell = cells == values["label"]
+        assert values["cytoplasm_area_px"] == np.count_nonzero(of_cell & (nuclei == 0))
+        assert values["nucleus_area_px"] <= np.count_nonzero(of_cell & (nuclei > 0))
+        assert values["ring_area_px"] <= values["cytoplasm_area_px"]
+        assert 0 <= values["nucleus_to_cell_ratio"] <= 1

@@ -15,7 +15,14 @@ from cellwright.core.image import Array, Spacing
 from cellwright.measure.feature import Feature
 from cellwright.measure.regions import Regions
 from cellwright.measure.shape import FEATURE as SHAPE
-from cellwright.measure.table import declared, loaded_features, measure_plane, versions
+from cellwright.measure.table import (
+    Request,
+    declared,
+    loaded_features,
+    measure_plane,
+    parse_request,
+    versions,
+)
 
 SQUARE = Spacing(y=0.5, x=0.5)
 
@@ -94,6 +101,99 @@ def test_ours_are_found_in_their_order() -> None:
     names = list(loaded_features())
     assert names[:5] == ["shape", "hull", "position", "intensity", "neighbours"]
     assert versions(loaded_features())["shape"] == SHAPE.version
+
+
+def brightest(regions: Regions) -> Mapping[str, Array]:
+    first = regions.starts
+    return {
+        f"brightest_{channel}": np.maximum.reduceat(regions.values(channel), first)
+        for channel in regions.planes
+    }
+
+
+ON_REQUEST = Feature(
+    "brightest",
+    4,
+    (Column("brightest_{channel}", "counts", "Brightest pixel in {channel}"),),
+    brightest,
+    order=200,
+    on_request=True,
+)
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = {"brightest": ON_REQUEST, "shape": SHAPE}
+    monkeypatch.setattr(registry, "load_all", lambda group: both)
+
+
+@pytest.mark.usefixtures("installed")
+def test_families_on_request_are_measured_only_if_asked_for() -> None:
+    assert list(loaded_features()) == ["shape"]
+    chosen = loaded_features(["brightest=GFP"])
+    assert list(chosen) == ["shape", "brightest"]
+    planes = {"DAPI": np.ones((20, 30)), "GFP": np.full((20, 30), 7.0)}
+    table = measure_plane(two_cells(), planes, Spacing(), chosen)
+    names = [column.name for column in declared(list(planes), physical=False, features=chosen)]
+    assert list(table.columns) == ["label", *names]
+    assert table["brightest_GFP"].tolist() == [7, 7]
+    assert "brightest_DAPI" not in table
+    every = measure_plane(two_cells(), planes, Spacing(), loaded_features(["brightest"]))
+    assert list(every.columns)[-2:] == ["brightest_DAPI", "brightest_GFP"]
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("requested", "channels"),
+    [
+        (["brightest"], ()),
+        (["brightest=GFP", " brightest = DAPI , GFP "], ("GFP", "DAPI")),
+        (["brightest=GFP", "brightest"], ()),
+        (["brightest", "brightest=GFP"], ()),
+    ],
+)
+def test_requests_for_one_family_add_up(requested: list[str], channels: tuple[str, ...]) -> None:
+    assert loaded_features(requested)["brightest"].channels == channels
+
+
+@pytest.mark.usefixtures("installed")
+def test_requests_change_the_key_of_the_step() -> None:
+    keys = [versions(loaded_features(asked)) for asked in ([], ["brightest"], ["brightest=GFP"])]
+    assert keys[1:] == [
+        {"shape": SHAPE.version, "brightest": 4},
+        {"shape": SHAPE.version, "brightest=GFP": 4},
+    ]
+    assert keys[0] == {"shape": SHAPE.version}
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour", "no features 'colour' to be measured; choose brightest"),
+        ("shape", "'shape' are always measured; ask for brightest"),
+        ("brightest=", "no channel stands after the equals sign"),
+        ("brightest=RFP", "no channel 'RFP' to measure brightest in; there are DAPI, GFP"),
+    ],
+)
+def test_requests_that_cannot_be_met(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_request(text, ["DAPI", "GFP"])
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_request_is_read() -> None:
+    assert parse_request("brightest=GFP,DAPI") == Request("brightest", ("GFP", "DAPI"))
+    assert parse_request("brightest", ["GFP"]) == Request("brightest")
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_channel_that_a_picture_lacks_is_named() -> None:
+    chosen = loaded_features(["brightest=RFP"])
+    with pytest.raises(UsageError, match="no channel 'RFP' to measure brightest in"):
+        measure_plane(two_cells(), {"GFP": np.zeros((20, 30))}, Spacing(), chosen)
+    with pytest.raises(UsageError, match="no channel 'RFP' to measure brightest in"):
+        declared(["GFP"], physical=False, features=chosen)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ the same paths as this process, with the same version of this program, which is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -141,6 +142,11 @@ def _check_paths(client: Any, run: Path, inputs: Sequence[Path]) -> None:
     finally:
         token.unlink()
     for worker, problem in sorted(answers.items()):
+        if "threads" in problem:
+            raise UsageError(
+                f"the worker {worker} {problem}",
+                remedy="start workers by `dask worker` with its nanny, or set OMP_NUM_THREADS=1",
+            )
         if problem:
             raise UsageError(
                 f"the worker {worker} {problem}",
@@ -150,7 +156,13 @@ def _check_paths(client: Any, run: Path, inputs: Sequence[Path]) -> None:
 
 
 def _look(token: str, inputs: Sequence[str]) -> str:
-    """Say what a worker cannot see; empty if all is well. Runs on the worker."""
+    """Say what is wrong with a worker; empty if all is well. Runs on the worker.
+
+    With several threads, sums in linear algebra are taken in another order, and their last bits
+    differ: the local pool has one thread a worker as well.
+    """
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        return "may use several threads for one sum, so that results would differ"
     path = Path(token)
     try:
         if path.read_text() != path.name:
@@ -179,7 +191,10 @@ class _ClusterExecutor(Executor):
         return outer
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._inner.shutdown(wait=wait, cancel_futures=cancel_futures)
+        if cancel_futures:
+            for future in list(self._inner._futures):
+                future.cancel()
+        self._inner.shutdown(wait=wait and not cancel_futures)
 
 
 def _pass_on(inner: Future[Result], outer: Future[Result]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from cellwright.core.image import Array
 
-__all__ = ["array_hash", "bytes_hash", "file_digest", "key_of", "plain_files"]
+__all__ = ["array_hash", "bytes_hash", "file_digest", "key_of", "plain_files", "streamed_hash"]
 
 _CHUNK = 1 << 20
 
@@ -47,6 +47,22 @@ def array_hash(array: Array) -> str:
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     digest = hashlib.sha256(f"{little.dtype.str}{little.shape}".encode("ascii"))
     digest.update(little.data)
+    return digest.hexdigest()
+
+
+def streamed_hash(dtype: np.dtype[Any], shape: tuple[int, ...], pieces: Iterable[Array]) -> str:
+    """Give what `array_hash` gives, of an array that comes in pieces, whole rows at a time.
+
+    Examples
+    --------
+    >>> whole = np.arange(6).reshape(3, 2)
+    >>> streamed_hash(whole.dtype, whole.shape, [whole[:1], whole[1:]]) == array_hash(whole)
+    True
+    """
+    little = dtype.newbyteorder("<")
+    digest = hashlib.sha256(f"{little.str}{shape}".encode("ascii"))
+    for piece in pieces:
+        digest.update(np.ascontiguousarray(piece, dtype=little).data)
     return digest.hexdigest()
 
 

@@ -158,7 +158,8 @@ def field_picture(of: Field, plate: Plate, pattern: Pattern) -> FieldPicture:
                 parts += [Part(str(found.path), at, number, depth) for found in several]
                 if not several:
                     empty.append((at, channel, depth))
-    parts.sort()
+    if not parts:  # it fails when it is opened, and says why
+        parts = [Part(str(found.path)) for found, _ in of.members[:1]]
     read = len({part.path for part in parts})
     notes, interval = _notes(plate, pattern, of.members, frames, read, left_out=bool(skipped))
     spacing, first = plate.description.spacing, of.members[0][1]
@@ -205,6 +206,10 @@ def _missing(
         of_channel = [(at, depth) for at, name, depth in empty if name == channel]
         name = plate.names[plate.channels.index(channel)]
         what = f"channel {name}" if channel else "the picture"
+        projection = [f.image for f, p in of.members if plate.channel_of(p) == channel]
+        if len(of_channel) == per_channel and projection:
+            said.append(f"the planes of {what} are missing: there is only {projection[0]}")
+            continue
         if len(of_channel) == per_channel:
             said.append(f"{what} is missing: {_expected(of, plate, channel)}")
             continue
@@ -222,7 +227,7 @@ def _expected(of: Field, plate: Plate, channel: str) -> str:
     image, key = found.image, plate.channel_of(place)
     if place.tail:
         image = image.replace(place.tail, "…")
-    before, has, after = image.rpartition(key)
+    before, has, after = image.rpartition(key or "/")
     return before + channel + after if has and key else f"there is only {found.image}"
 
 

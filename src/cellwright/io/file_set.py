@@ -229,14 +229,14 @@ def open_set(files: FileSet) -> Image:
 
 def _grid(files: FileSet) -> npt.NDArray[np.object_]:
     """Path for each position in (T, C, Z); every position has exactly one."""
-    if not files.parts:
-        raise UsageError("a set of files has no file in it")
     if files.missing:
         more = len(files.missing) - _SHOWN
         raise UnreadableError(
             "; ".join(files.missing[:_SHOWN]) + (f"; and {more} more" if more > 0 else ""),
             remedy=f"copy what is missing, {_TRIED_OTHERWISE}",
         )
+    if not files.parts:
+        raise UsageError("a set of files has no file in it")
     shape = (
         1 + max(part.frame for part in files.parts),
         1 + max(part.channel for part in files.parts),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from cellwright.core.errors import UnreadableError, UnsupportedError
 from cellwright.core.image import Array, Image, Source, Spacing
+from cellwright.io.hdf5_file import check_stored, lies_elsewhere, open_hdf5
 from cellwright.io.hdf5_imaris import imaris_image, is_imaris
 from cellwright.io.libraries import library, translated
 from cellwright.io.planar import Place, Planes, spacing_or_none, stack_axes
@@ -25,9 +26,6 @@ _STARTS = (0, 512, 1024, 2048)  # a user block of these lengths may come first
 _FILE = "HDF5 file"
 _MOST_OBJECTS = 10_000  # groups and datasets that are looked through
 _MOST_SCENES = 1000
-_LARGEST_CHUNK = 2**30  # bytes: a chunk is decoded whole
-_TIGHTEST = 2**13  # bytes that one stored byte can stand for: eight times deflate's bound
-_SPARSE = 64  # the same where nothing is compressed, but chunks may be missing
 _FEW = 4  # a last axis of so many is taken for channels, as ilastik does
 _DEFAULT_AXES = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tzyxc"}
 _DEFAULT_AXES_WITH_CHANNELS = {3: "yxc", 4: "zyxc"}
@@ -58,8 +56,7 @@ class _Dataset:
 
     def __call__(self, path: Path, places: Sequence[Place]) -> Iterator[tuple[int, Array]]:
         """Read the planes one by one."""
-        h5py = library("h5py", "an HDF5 file")
-        with h5py.File(path, "r", locking=False) as file:
+        with open_hdf5(path) as file:
             stored = file[self.name]
             for number, place in enumerate(places):
                 at = dict(zip(self.leading.lower(), place, strict=True))
@@ -75,90 +72,58 @@ def _recognise(head: bytes, path: Path) -> bool:  # noqa: ARG001
 
 
 def _open(path: Path) -> list[Image]:
-    h5py = library("h5py", "an HDF5 file")
-    with translated(path, _FILE), h5py.File(path, "r", locking=False) as file:
+    with translated(path, _FILE), open_hdf5(path) as file:
         if is_imaris(file):
-            return [imaris_image(path, file, _check)]
-        found: list[tuple[str, Any]] = []
-        _collect(h5py, file, "", found, set())
-        if len(found) > _MOST_SCENES:
-            raise UnsupportedError(
-                f"over {_MOST_SCENES} datasets in one file are not read", remedy="divide it"
-            )
-        if not found:
-            raise UnsupportedError(
-                "it holds no dataset of numbers with 2 to 5 axes that is stored in the file itself",
-                remedy="save the picture as one dataset, or export it as OME-TIFF",
-            )
-        return [_image(path, name, dataset, several=len(found) > 1) for name, dataset in found]
+            return [imaris_image(path, file)]
+        found = _pictures(library("h5py", "an HDF5 file"), file)
+        return [_image(path, name, own, several=len(found) > 1) for name, own in found]
 
 
-def _collect(
-    h5py: Any, group: Any, prefix: str, found: list[tuple[str, Any]], seen: set[int]
-) -> None:
-    """Find the datasets that can be pictures, by hard links alone, each of them once.
+def _pictures(h5py: Any, file: Any) -> list[tuple[str, Any]]:
+    """Name and dataset of each picture, at least one; the shorter path of two to one dataset.
 
-    A soft link names what is found anyway; an external one leads out of the file.
+    They are found by hard links alone: a soft link names what is found anyway, an external
+    one leads out of the file.
     """
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            continue
-        child = group[name]
-        address = int(h5py.h5o.get_info(child.id).addr)
-        if address in seen:
-            continue
-        seen.add(address)
-        if len(seen) > _MOST_OBJECTS:
-            raise UnsupportedError(
-                f"over {_MOST_OBJECTS} groups and datasets in one file are not looked through",
-                remedy="save the picture in a file of its own",
-            )
-        where = f"{prefix}/{name}" if prefix else name
-        if isinstance(child, h5py.Group):
-            _collect(h5py, child, where, found, seen)
-        elif isinstance(child, h5py.Dataset) and _is_picture(child):
-            found.append((where, child))
+    found: list[tuple[str, Any]] = []
+    seen = {int(h5py.h5o.get_info(file.id).addr)}
+    waiting = deque([("", file)])
+    while waiting:
+        prefix, group = waiting.popleft()
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                continue
+            child = group[name]
+            address = int(h5py.h5o.get_info(child.id).addr)
+            if address in seen:
+                continue
+            seen.add(address)
+            if isinstance(child, h5py.Group):
+                waiting.append((f"{prefix}{name}/", child))
+            elif isinstance(child, h5py.Dataset) and _is_picture(child):
+                found.append((prefix + name, child))
+            if len(seen) > _MOST_OBJECTS or len(found) > _MOST_SCENES:
+                raise UnsupportedError(
+                    f"over {_MOST_SCENES} datasets or {_MOST_OBJECTS} objects in one file are "
+                    "not read",
+                    remedy="save the picture in a file of its own",
+                )
+    if not found:
+        raise UnsupportedError(
+            "it holds no dataset of numbers with 2 to 5 axes that is stored in the file itself",
+            remedy="save the picture as one dataset, or export it as OME-TIFF",
+        )
+    return found
 
 
 def _is_picture(dataset: Any) -> bool:
     numbers = dataset.dtype.kind in "uifb" and dataset.dtype.itemsize <= 8
-    own = not dataset.is_virtual and dataset.external is None
-    return bool(numbers and own and dataset.shape and 2 <= len(dataset.shape) <= 5)
-
-
-def _check(dataset: Any, name: str) -> None:
-    """Hold what a dataset claims against what is stored of it.
-
-    Raises
-    ------
-    UnreadableError
-        If it claims far more than is stored, or nothing is.
-    UnsupportedError
-        If it is empty, lies in another file, or has chunks too large to be decoded.
-    """
-    if dataset.is_virtual or dataset.external is not None:
-        raise UnsupportedError(
-            f"the pixels of {name} lie in other files", remedy="copy them into one file"
-        )
-    if min(dataset.shape, default=0) < 1:
-        raise UnsupportedError(f"the dataset {name} is empty {dataset.shape}", remedy="fill it")
-    claimed = math.prod(dataset.shape) * dataset.dtype.itemsize
-    stored = int(dataset.id.get_storage_size())
-    packed = dataset.chunks is not None and dataset.id.get_create_plist().get_nfilters() > 0
-    if claimed > stored * (_TIGHTEST if packed else _SPARSE if dataset.chunks else 1):
-        raise UnreadableError(
-            f"the dataset {name} claims {claimed} bytes, and {stored} are stored",
-            remedy="the file is cut short or was never filled: write it again",
-        )
-    if dataset.chunks and math.prod(dataset.chunks) * dataset.dtype.itemsize > _LARGEST_CHUNK:
-        raise UnsupportedError(
-            f"the dataset {name} has chunks of {dataset.chunks}, too large to be decoded",
-            remedy="write it with smaller chunks",
-        )
+    fits = bool(dataset.shape) and 2 <= len(dataset.shape) <= 5
+    return bool(numbers and fits and not lies_elsewhere(dataset))
 
 
 def _image(path: Path, name: str, dataset: Any, *, several: bool) -> Image:
-    _check(dataset, name)
+    check_stored(dataset, name)
     axes, notes = _axes(dataset, name)
     lengths = dict(zip(axes, dataset.shape, strict=True))
     sizes = {axis.upper(): int(lengths.get(axis, 1)) for axis in "tczyx"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -14,6 +14,7 @@ import numpy as np
 from cellwright.core.errors import UnreadableError
 from cellwright.core.image import Array, Image, Source, Spacing
 from cellwright.core.units import length_in_um
+from cellwright.io.hdf5_file import check_stored, open_hdf5
 from cellwright.io.libraries import library
 from cellwright.io.planar import Place, Planes, distinct, spacing_or_none, stack_axes
 
@@ -39,8 +40,7 @@ class _Levels:
 
     def __call__(self, path: Path, places: Sequence[Place]) -> Iterator[tuple[int, Array]]:
         """Read the planes one by one."""
-        h5py = library("h5py", "an Imaris file")
-        with h5py.File(path, "r", locking=False) as file:
+        with open_hdf5(path) as file:
             for number, place in enumerate(places):
                 at = dict(zip(self.leading, place, strict=True))
                 stored = file[_name(at.get("T", 0), at.get("C", 0))]
@@ -59,7 +59,7 @@ def is_imaris(file: Any) -> bool:
     )
 
 
-def imaris_image(path: Path, file: Any, check: Callable[[Any, str], None]) -> Image:
+def imaris_image(path: Path, file: Any) -> Image:
     """Make the picture of an open Imaris file.
 
     Parameters
@@ -68,8 +68,6 @@ def imaris_image(path: Path, file: Any, check: Callable[[Any, str], None]) -> Im
         Where it is.
     file
         The open HDF5 file.
-    check
-        Holds what a dataset claims against what is stored.
 
     Raises
     ------
@@ -86,7 +84,7 @@ def imaris_image(path: Path, file: Any, check: Callable[[Any, str], None]) -> Im
     for frame in range(frames):
         for channel in range(channels):
             _check_own(file, _name(frame, channel))
-            check(file[_name(frame, channel)], _name(frame, channel))
+            check_stored(file[_name(frame, channel)], _name(frame, channel))
     stored = file[_name(0, 0)]
     if any(
         file[_name(frame, channel)].shape != stored.shape

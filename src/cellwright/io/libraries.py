@@ -16,9 +16,9 @@ from xml.etree import ElementTree
 
 from cellwright.core.errors import InputError, UnreadableError, UnsupportedError
 
-__all__ = ["BoundedFile", "library", "parse_xml", "refuse_entities", "translated"]
+__all__ = ["STUMBLES", "BoundedFile", "library", "parse_xml", "refuse_entities", "translated"]
 
-_STUMBLES = (
+STUMBLES = (
     ArithmeticError,  # a division by a size of zero, a number too large for its field
     AssertionError,
     AttributeError,  # a part of the metadata that should be there is None
@@ -26,6 +26,7 @@ _STUMBLES = (
     EOFError,
     LookupError,  # KeyError and IndexError
     MemoryError,  # a size that no file has
+    NameError,  # UnboundLocalError is one: a branch that nobody thought of
     OSError,
     RuntimeError,  # also of the decoders, too deep recursion, and what is not implemented
     StopIteration,
@@ -71,6 +72,10 @@ def library(name: str, file: str) -> Any:
         ) from error
 
 
+def _brief(error: BaseException) -> str:
+    return " ".join(str(error).split())[:_LONGEST_REASON]
+
+
 @contextmanager
 def translated(path: Path, file: str) -> Iterator[None]:
     """Turn whatever a library raises on a damaged file into an UnreadableError.
@@ -102,8 +107,14 @@ def translated(path: Path, file: str) -> Iterator[None]:
         if error.where:
             raise
         raise type(error)(error.what, where=str(path), remedy=error.remedy) from error
-    except _STUMBLES as error:
-        reason = " ".join(str(error).split())[:_LONGEST_REASON]
+    except NotImplementedError as error:
+        raise UnsupportedError(
+            f"the {file} asks for what its library does not know ({_brief(error)})",
+            where=str(path),
+            remedy="export it as OME-TIFF",
+        ) from error
+    except STUMBLES as error:
+        reason = _brief(error)
         detail = type(error).__name__ + (f": {reason}" if reason else "")
         raise UnreadableError(
             f"the {file} is cut short or damaged ({detail})",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from cellwright.io.libraries import BoundedFile, library, refuse_entities, trans
 from cellwright.io.lif_layout import SPACE, WAVELENGTHS, Dimension, Layout, layout_of
 from cellwright.io.planar import Place, Planes, spacing_or_none, stack_axes
 from cellwright.io.reader import Reader
+from cellwright.io.well_name import well_in
 
 __all__ = ["READER"]
 
@@ -25,6 +27,7 @@ _MAGIC = b"\x70\x00\x00\x00"
 _TEST = b"\x2a"  # follows the length of the first block
 _FILE = "Leica LIF file"
 _HEAD = 13  # bytes before the first text: magic, length, test, number of letters
+_ROW_AND_COLUMN = re.compile(r"/([A-P])/(\d{1,2})(?:/|$)")
 _MOST_SCENES = 100_000  # tiles and further positions, each of them a picture of its own
 
 
@@ -88,8 +91,8 @@ def _recognise(head: bytes, path: Path) -> bool:  # noqa: ARG001
 
 
 def _open(path: Path) -> list[Image]:
-    liffile = library("liffile", "a Leica LIF file")
     with translated(path, _FILE), BoundedFile(path) as file:
+        liffile = library("liffile", "a Leica LIF file")
         letters = int.from_bytes(file.read(_HEAD)[9:], "little")
         refuse_entities(file.read(2 * letters).decode("utf-16-le"))
         file.seek(0)
@@ -144,9 +147,7 @@ def _images(
         notes.append(f"{histograms} sets of photon counts (FLIM) in the file were left out")
     if empty:
         notes.append(f"{empty} pictures without pixels in the file were left out")
-    for image in images:
-        object.__setattr__(image, "notes", (*image.notes, *notes))
-    return images
+    return [replace(image, notes=(*image.notes, *notes)) for image in images]
 
 
 def _elements(element: Element, path: str) -> Iterator[tuple[str, Element]]:
@@ -225,12 +226,19 @@ def _scenes(path: Path, name: str, layout: Layout, start: int) -> list[Image]:
                 source=Source(
                     path=str(path),
                     scene=f"{name}/{position}" if position else name,
+                    well=_well(name),
                     position=position or name,
                 ),
                 notes=notes,
             )
         )
     return images
+
+
+def _well(path: str) -> str:
+    """The well in the path of a picture, which LAS X writes as ``plate/B/3/field``."""
+    match = _ROW_AND_COLUMN.search(path)
+    return well_in(match[1] + match[2]) if match else well_in(path)
 
 
 def _interval(time: Dimension | None) -> float | None:

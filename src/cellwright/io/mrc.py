@@ -140,7 +140,10 @@ def _parse_in(head: bytes, order: str) -> _Header | None:
     if not all(0 < n <= _MOST for n in size) or sorted(axes) != [1, 2, 3] or extended < 0:
         return None
     if mode in _REFUSED:
-        raise UnsupportedError(f"pixels that are {_REFUSED[mode]} are not read")
+        raise UnsupportedError(
+            f"pixels that are {_REFUSED[mode]} are not read",
+            remedy="convert them to whole or floating-point numbers",
+        )
     if mode not in _MODES:
         return None
     dtype = np.dtype(order + _MODES[mode])

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from cellwright.core.errors import UnreadableError, UnsupportedError
 from cellwright.core.image import Image, Source, Spacing
-from cellwright.io.libraries import library, translated
+from cellwright.io.libraries import STUMBLES, library, translated
 from cellwright.io.nd2_frames import Frames, chunk_map, chunk_start, frame_numbers
 from cellwright.io.planar import Planes, distinct, spacing_or_none, stack_axes
 from cellwright.io.reader import Reader
@@ -67,13 +67,14 @@ def _open(path: Path) -> list[Image]:
 def _images(
     path: Path, opened: Any, frames: dict[int, int], times: npt.NDArray[np.float64], length: int
 ) -> list[Image]:
-    attributes, channels = opened.attributes, opened.metadata.channels or []
+    attributes, (channels, unclear) = opened.attributes, _described(opened)
     layout = _layout(attributes)
     if attributes.compressionType == "lossy":
         raise UnsupportedError(
             "frames with lossy compression are not read", remedy="export it as OME-TIFF"
         )
     loops, notes = _loops(opened.experiment, frames)
+    notes += unclear
     count = math.prod(loop.count for loop in loops)
     places = np.array([frames[number] for number in range(count)], dtype=np.int64)
     needed = 0 if layout.packed else layout.height * layout.row_bytes
@@ -129,6 +130,16 @@ def _images(
             )
         )
     return images
+
+
+def _described(opened: Any) -> tuple[Sequence[Any], list[str]]:
+    """Channels as the metadata describe them; pixels can be read without."""
+    try:
+        return opened.metadata.channels or [], []
+    except STUMBLES:
+        return [], [
+            "the description of its channels cannot be read: it has no pixel size and no names"
+        ]
 
 
 @dataclass(frozen=True)

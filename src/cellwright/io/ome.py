@@ -254,9 +254,10 @@ def describe_ome(description: str | bytes, path: Path) -> list[OmeDescription]:
 
 
 def _names(listed: Sequence[ElementTree.Element]) -> tuple[str, ...]:
-    """Names of channels, if all have one and each another."""
-    names = [channel.get("Name") or channel.get("Fluor") or "" for channel in listed]
-    return tuple(names) if all(names) and len(set(names)) == len(names) else ()
+    """Names of channels, or none if they are not unique; where one has no name, its number."""
+    stated = [channel.get("Name") or channel.get("Fluor") or "" for channel in listed]
+    names = tuple(name or str(number) for number, name in enumerate(stated))
+    return names if any(stated) and len(set(names)) == len(names) else ()
 
 
 def _broken(path: Path, what: str) -> UnreadableError:
@@ -285,7 +286,7 @@ def _scene(image: ElementTree.Element, pixels: ElementTree.Element, file: _File)
     frames = len(complete) if complete.all() else int(np.argmin(complete))
     notes: tuple[str, ...] = ()
     if frames == 0:
-        if any(True for _ in _children(pixels, "BinData")) or not file.pages and not others:
+        if any(True for _ in _children(pixels, "BinData")) or (not file.pages and not others):
             raise UnsupportedError(
                 "this OME-XML has no TIFF files with its pixels",
                 where=str(path),

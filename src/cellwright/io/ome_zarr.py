@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from cellwright.core.errors import InputError, UnreadableError
 from cellwright.core.image import Image, Source
@@ -16,7 +15,6 @@ from cellwright.io.ome_zarr_image import (
     children,
     group_images,
     is_ome,
-    objects,
     safe_key,
 )
 from cellwright.io.ome_zarr_plate import plate_images, plate_title, well_images, well_name
@@ -140,8 +138,8 @@ def _series(tree: Tree) -> list[Image]:
     for number, path in enumerate(paths):
         more = described[number] if len(described) == len(paths) else None
         source = Source(scene=more.name if more is not None else "")
-        for image in group_images(tree, children("", path, tree), source):
-            images.append(_completed(image, more))
+        opened = group_images(tree, children("", path, tree), source)
+        images += [_completed(image, more) for image in opened]
     return images
 
 
@@ -191,7 +189,7 @@ def find_labels(path: Path) -> Image | None:
     """
     tree: Tree = FolderTree(path) if path.is_dir() else ZipTree(path).rooted()
     found = attributes(tree, "")
-    if "image-label" in found or "multiscales" not in found and "labels" not in found:
+    if "image-label" in found or ("multiscales" not in found and "labels" not in found):
         return None
     listed = found.get("labels")
     key = ""

@@ -262,15 +262,16 @@ def _channels(found: dict[str, Any], count: int) -> tuple[tuple[str, ...], list[
     listed = omero.get("channels") if isinstance(omero, dict) else None
     if not isinstance(listed, list) or not listed:
         return (), []
-    names = [one.get("label") if isinstance(one, dict) else None for one in listed]
+    names: list[Any] = [one.get("label") if isinstance(one, dict) else None for one in listed]
     if len(names) != count:
         return (), [f"it names {len(names)} channels, but has {count}: the names are not used"]
-    if not all(isinstance(name, str) and name.strip() for name in names):
+    if not any(isinstance(name, str) and name.strip() for name in names):
         return (), []
     unique: list[str] = []
     notes = []
-    for stated in names:
-        name = str(stated)[:_LONGEST_NAME]
+    for number, stated in enumerate(names):
+        named = isinstance(stated, str) and stated.strip()
+        name = stated[:_LONGEST_NAME] if named else str(number)
         times = 1
         given = name
         while given in unique:

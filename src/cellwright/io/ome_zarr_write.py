@@ -36,6 +36,7 @@ _NAMES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 _SHOWN = "FFFFFF"  # colour of a channel, which the standard demands: white
 _UNKNOWN = Spacing()
 
+Index = tuple[int | slice, ...]
 Coarsen = Callable[[Array], Array]
 
 
@@ -103,7 +104,7 @@ class LabelsZarrWriter:
         self._spacing, self._interval, self._name = spacing, interval, name
         self._version, self._source = _checked_version(version), source
         path.mkdir(parents=True)
-        self._array = _create_level(path, 0, self.shape, axes, np.dtype(np.uint32), version)
+        self._array = _create_level(path / "0", self.shape, axes, np.dtype(np.uint32), version)
 
     def __enter__(self) -> LabelsZarrWriter:
         return self
@@ -161,15 +162,9 @@ class LabelsZarrWriter:
         label: dict[str, Any] = {"version": self._version}
         if self._source:
             label["source"] = {"image": self._source}
-        found = {
-            "multiscales": [
-                _multiscale(
-                    self._name, self.axes, levels, self._spacing, self._interval, self._version
-                )
-            ],
-            "image-label": label,
-        }
-        found["multiscales"][0]["type"] = "nearest"
+        multiscale = _multiscale(self._name, self.axes, levels, self._spacing, self._interval)
+        multiscale["type"] = "nearest"
+        found = {"multiscales": [multiscale], "image-label": label}
         _write_group(self.path, found, self._version)
         _validate(self.path)
 
@@ -206,7 +201,8 @@ def write_labels_zarr(
         path, data.shape, axes, spacing, interval, name=name, version=version
     ) as writer:
         for index, top, left in _blocks(data.shape, CHUNK):
-            part = data[(*index, slice(top, top + CHUNK), slice(left, left + CHUNK))]
+            where: Index = (*index, slice(top, top + CHUNK), slice(left, left + CHUNK))
+            part = np.asarray(data[where])
             writer.write(top, left, part, index)
         writer.finish()
 
@@ -259,21 +255,21 @@ def write_image_zarr(path: Path | str, image: Image, version: Version = "0.5") -
     if dtype.kind not in "uif":
         raise UsageError(f"pixels of the type {dtype} cannot be an OME-Zarr")
     path.mkdir(parents=True)
-    array = _create_level(path, 0, shape, axes, dtype, version)
+    array = _create_level(path / "0", shape, axes, dtype, version)
     for index, top, left in _blocks(shape, CHUNK):
         window = (slice(top, top + CHUNK), slice(left, left + CHUNK))
         if colours:
             at = axes.index("C")
-            part = np.asarray(image.data[(*index[:at], *index[at + 1 :], *window, index[at])])
+            where: Index = (*index[:at], *index[at + 1 :], *window, index[at])
         else:
-            part = np.asarray(image.data[(*index, *window)])
+            where = (*index, *window)
+        part = np.asarray(image.data[where])
         array[(*index, *window)] = part.astype(dtype, copy=False)
     levels = _write_pyramid(path, array, axes, version, _mean)
     title = path.name.removesuffix(".zarr").removesuffix(".ome")
-    found: dict[str, Any] = {
-        "multiscales": [_multiscale(title, axes, levels, image.spacing, image.interval, version)]
-    }
-    found["multiscales"][0]["type"] = "mean"
+    multiscale = _multiscale(title, axes, levels, image.spacing, image.interval)
+    multiscale["type"] = "mean"
+    found: dict[str, Any] = {"multiscales": [multiscale]}
     if names and names != tuple(str(number) for number in range(len(names))):
         found["omero"] = {"channels": _shown_channels(names, dtype, image.bits)}
     _write_group(path, found, version)
@@ -287,11 +283,10 @@ def _checked_version(version: Version) -> Version:
 
 
 def _create_level(
-    path: Path, number: int, shape: Sequence[int], axes: str, dtype: np.dtype[Any], version: Version
+    place: Path, shape: Sequence[int], axes: str, dtype: np.dtype[Any], version: Version
 ) -> Any:
     """Create the array of one level, all of whose chunks are written, empty ones too."""
     import zarr
-    from numcodecs import Zstd
     from zarr.codecs import ZstdCodec
     from zarr.storage import LocalStore
 
@@ -306,12 +301,11 @@ def _create_level(
     if version == "0.4":
         options = {
             "zarr_format": 2,
-            "compressors": Zstd(level=_ZSTD_LEVEL),
+            "compressors": {"id": "zstd", "level": _ZSTD_LEVEL},
             "chunk_key_encoding": {"name": "v2", "separator": "/"},
         }
     return zarr.create_array(
-        store=LocalStore(path),
-        name=str(number),
+        store=LocalStore(place),
         shape=tuple(shape),
         chunks=chunks,
         dtype=dtype,
@@ -353,7 +347,8 @@ def _mean(block: Array) -> Array:
     if block.dtype.kind in "ui":
         bounds = np.iinfo(block.dtype)
         means = np.clip(np.rint(means), bounds.min, bounds.max)
-    return means.astype(block.dtype)
+    averaged: Array = means.astype(block.dtype)
+    return averaged
 
 
 def _write_pyramid(path: Path, finest: Any, axes: str, version: Version, coarsen: Coarsen) -> int:
@@ -362,7 +357,7 @@ def _write_pyramid(path: Path, finest: Any, axes: str, version: Version, coarsen
     while max(level.shape[-2:]) > _COARSEST:
         height, width = (math.ceil(n / _STEP) for n in level.shape[-2:])
         shape = (*level.shape[:-2], height, width)
-        coarser = _create_level(path, number, shape, axes, np.dtype(level.dtype), version)
+        coarser = _create_level(path / str(number), shape, axes, np.dtype(level.dtype), version)
         for index, top, left in _blocks(shape, CHUNK):
             block = np.empty(
                 (min(CHUNK, height - top), min(CHUNK, width - left)), dtype=level.dtype
@@ -386,7 +381,6 @@ def _multiscale(
     levels: int,
     spacing: Spacing,
     interval: float | None,
-    version: Version,
 ) -> dict[str, Any]:
     """Describe a pyramid: axes with units where they are known, and the scale of each level."""
     steps = {"T": interval, "Z": spacing.z, "Y": spacing.y, "X": spacing.x}
@@ -408,10 +402,7 @@ def _multiscale(
                 "coordinateTransformations": [{"type": "scale", "scale": scale}],
             }
         )
-    found: dict[str, Any] = {"name": name, "axes": listed, "datasets": datasets}
-    if version == "0.4":
-        found["version"] = version
-    return found
+    return {"name": name, "axes": listed, "datasets": datasets}
 
 
 def _shown_channels(
@@ -434,6 +425,8 @@ def _write_group(path: Path, found: dict[str, Any], version: Version) -> None:
         whole = {"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}}
         _write_json(path / "zarr.json", whole)
     else:
+        for multiscale in found["multiscales"]:
+            multiscale["version"] = version
         _write_json(path / ".zgroup", {"zarr_format": 2})
         _write_json(path / ".zattrs", found)
 

@@ -14,6 +14,7 @@ from cellwright.core.errors import UnsupportedError
 from cellwright.core.image import Image, Spacing
 from cellwright.io import tiff_directory as tags
 from cellwright.io.imagej import ImageJDescription, channel_names, parse_imagej, slice_labels
+from cellwright.io.lsm import lsm_layouts, read_lsm_info
 from cellwright.io.ome import is_ome
 from cellwright.io.ome_files import open_ome
 from cellwright.io.reader import Reader
@@ -35,14 +36,18 @@ def _recognise(head: bytes, path: Path) -> bool:  # noqa: ARG001
 def _open(path: Path) -> list[Image]:
     with path.open("rb") as file:
         header, pages = tags.read_directories(path, file)
-    first = pages[0]
-    for tag, name in ((tags.LSM_INFO, "a Zeiss LSM"), (tags.STK_PLANES, "a MetaMorph STK")):
-        if tag in first.tags:
-            raise UnsupportedError(
-                f"this is {name} file, which this version does not read",
-                where=str(path),
-                remedy="export it as OME-TIFF",
-            )
+        first = pages[0]
+        info = read_lsm_info(path, file, header, first) if tags.LSM_INFO in first.tags else None
+    if tags.STK_PLANES in first.tags:
+        raise UnsupportedError(
+            "this is a MetaMorph STK file, which this version does not read",
+            where=str(path),
+            remedy="export it as OME-TIFF",
+        )
+    by_place = {(0, page.offset): page for page in pages}
+    if info is not None:
+        layouts = lsm_layouts(path, header, info, pages)
+        return [scene_image(path, layout, by_place, first) for layout in layouts]
     description = first.text(tags.DESCRIPTION)
     imagej = parse_imagej(description)
     if is_ome(description):
@@ -53,7 +58,6 @@ def _open(path: Path) -> list[Image]:
         layouts = [_shaped_layout(path, header, shape, pages)]
     else:
         layouts = _plain_layouts(pages)
-    by_place = {(0, page.offset): page for page in pages}
     return [scene_image(path, layout, by_place, first) for layout in layouts]
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "Directory",
     "Structure",
     "TiffHeader",
+    "check_blocks",
     "read_directories",
     "read_directory",
     "read_header",
@@ -52,6 +53,7 @@ _TYPES = {
 }  # fmt: skip
 _MOST_PAGES = 1_000_000  # a movie of ten days with a picture every second
 _MOST_TAGS = 4096  # in one directory; real ones have 10 to 60
+_LSM_BITS = {8, 12, 16, 32}  # of a sample in LSM files
 _MOST_SAMPLES = 256  # per pixel; spectral detectors have 32
 
 # How many bytes one compressed byte can become at most, by the number of the compression.
@@ -219,7 +221,8 @@ def read_directories(path: Path, file: BinaryIO) -> tuple[TiffHeader, list[Direc
                 remedy="divide the file into shorter ones",
             )
         seen.add(place)
-        page, place = read_directory(path, file, header, place)
+        lenient = bool(pages) and LSM_INFO in pages[0].tags
+        page, place = read_directory(path, file, header, place, lenient=lenient)
         pages.append(page)
     if not pages:
         raise _broken(path, "the TIFF has no page")
@@ -227,9 +230,13 @@ def read_directories(path: Path, file: BinaryIO) -> tuple[TiffHeader, list[Direc
 
 
 def read_directory(
-    path: Path, file: BinaryIO, header: TiffHeader, place: int
+    path: Path, file: BinaryIO, header: TiffHeader, place: int, *, lenient: bool = False
 ) -> tuple[Directory, int]:
-    """Read the page that stands at `place`; give it, and the place of the next (0 after all)."""
+    """Read the page that stands at `place`; give it, and the place of the next (0 after all).
+
+    With `lenient`, and for the first page of an LSM file, the places of its strips are not
+    held against the file: in LSM files they are not what they seem (`cellwright.io.lsm`).
+    """
     count_format, entry_size, next_format = ("Q", 20, "Q") if header.big else ("H", 12, "I")
     head = struct.calcsize(count_format)
     if place + head > header.length:
@@ -247,10 +254,25 @@ def read_directory(
         (code,) = struct.unpack_from(header.order + "H", entries, start)
         if code in _USED and code not in tags:
             tags[code] = _value(path, file, header, entries[start : start + entry_size])
+    lenient = lenient or LSM_INFO in tags
+    if lenient:
+        _mend_bits(file, header, tags)
     after = struct.unpack(header.order + next_format, following)[0] if len(following) == tail else 0
     if after >= header.length:
         raise _broken(path, "the TIFF is cut short: a page lies beyond its end")
-    return _page(path, header, place, tags), after
+    return _page(path, header, place, tags, lenient=lenient), after
+
+
+def _mend_bits(
+    file: BinaryIO, header: TiffHeader, tags: dict[int, tuple[float, ...] | bytes]
+) -> None:
+    """Follow the place at which LSM files keep the bits of two samples, which would fit."""
+    bits = tags.get(BITS, ())
+    if isinstance(bits, tuple) and len(bits) == 2 and not set(bits) <= _LSM_BITS:
+        place = int(bits[0]) + int(bits[1]) * 2**16  # little-endian, as all LSM files are
+        if 8 <= place <= header.length - 4:
+            file.seek(place)
+            tags[BITS] = struct.unpack(header.order + "HH", file.read(4))
 
 
 def _value(
@@ -287,7 +309,12 @@ def _value(
 
 
 def _page(
-    path: Path, header: TiffHeader, place: int, tags: dict[int, tuple[float, ...] | bytes]
+    path: Path,
+    header: TiffHeader,
+    place: int,
+    tags: dict[int, tuple[float, ...] | bytes],
+    *,
+    lenient: bool,
 ) -> Directory:
     """Put the tags of one page together, and hold them against the file."""
 
@@ -344,7 +371,10 @@ def _page(
     if compression == 1 and len(counts) == 0 and len(offsets) == blocks:
         counts = np.full(blocks, float(structure.block_bytes))  # as old programs left it out
         counts[-1] = max(0.0, min(counts[-1], header.length - offsets[-1]))
-    _check_blocks(path, header, structure, offsets, counts)
+    if lenient:
+        _count_blocks(path, structure, offsets, counts)
+    else:
+        check_blocks(path, header, structure, offsets, counts)
     return Directory(
         place,
         structure,
@@ -360,20 +390,38 @@ def _unsupported(path: Path, what: str) -> UnsupportedError:
     )
 
 
-def _check_blocks(
+def _count_blocks(
+    path: Path,
+    structure: Structure,
+    offsets: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.float64],
+) -> None:
+    blocks = math.prod(structure.grid)
+    if len(offsets) < blocks or len(counts) < blocks:
+        raise _broken(
+            path,
+            f"the TIFF claims {structure.width} × {structure.length} pixels, "
+            f"but has parts for {len(offsets)} of {blocks}",
+        )
+
+
+def check_blocks(
     path: Path,
     header: TiffHeader,
     structure: Structure,
     offsets: npt.NDArray[np.float64],
     counts: npt.NDArray[np.float64],
 ) -> None:
-    """Refuse strips and tiles that are missing, lie beyond the end, or cannot be so large."""
+    """Refuse strips and tiles that are missing, lie beyond the end, or cannot be so large.
+
+    Raises
+    ------
+    UnreadableError
+        Saying which of these it is.
+    """
+    _count_blocks(path, structure, offsets, counts)
     blocks = math.prod(structure.grid)
     size = f"{structure.width} × {structure.length}"
-    if len(offsets) < blocks or len(counts) < blocks:
-        raise _broken(
-            path, f"the TIFF claims {size} pixels, but has parts for {len(offsets)} of {blocks}"
-        )
     offsets, counts = offsets[:blocks], counts[:blocks]
     if (offsets < 8).any() or (counts < 1).any():
         raise _broken(path, "the TIFF has gaps: parts of its pixels were never written")

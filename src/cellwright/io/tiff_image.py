@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from cellwright.core.image import Image, Source, Spacing
 from cellwright.io import tiff_directory as tags
 from cellwright.io.colour import is_ramp
 from cellwright.io.tiff_directory import Directory
-from cellwright.io.tiff_planes import Rendering, TiffPlanes, check_decodable
+from cellwright.io.tiff_planes import Rendering, Strips, TiffPlanes, check_decodable
 
 __all__ = ["Layout", "broken", "scene_image"]
 
@@ -44,6 +44,7 @@ class Layout:
     files: npt.NDArray[np.int64] | None = None
     paths: tuple[Path, ...] = ()
     members: tuple[str, ...] = ()
+    strips: Strips = field(default_factory=dict)
 
 
 def broken(path: Path, what: str) -> UnreadableError:
@@ -84,7 +85,9 @@ def scene_image(
         files = np.zeros_like(layout.pages) if layout.files is None else layout.files
         there = [
             by_place[file, place]
-            for file, place in zip(files.flat, layout.pages.flat, strict=True)
+            for file, place in zip(
+                files.ravel().tolist(), layout.pages.ravel().tolist(), strict=True
+            )
             if place >= 0
         ]
         if not there:
@@ -136,6 +139,7 @@ def scene_image(
             first=page.offset,
             files=None if files_of is None else files_of.reshape(leading),
             paths=layout.paths,
+            strips=layout.strips,
         ),
         axes,
         spacing=spacing,

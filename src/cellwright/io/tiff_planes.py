@@ -10,8 +10,8 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -31,7 +31,10 @@ from cellwright.io.tiff_directory import (
     read_header,
 )
 
-__all__ = ["Rendering", "TiffPlanes", "stored_dtype"]
+__all__ = ["Rendering", "Strips", "TiffPlanes", "check_decodable", "stored_dtype"]
+
+Strips = Mapping[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+"""Places and lengths of the strips of pages, by the place of the page."""
 
 _JPEG = {7, 34892, 33007}
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}  # SampleFormat: 4 is "not said"
@@ -107,6 +110,9 @@ class TiffPlanes:
     files, paths
         Where the pages lie in several files: which of `paths` for each position on the
         leading axes. The place of a page in a file that is not there is -1.
+    strips
+        Where places and lengths of strips are not what the pages say (LSM): what they truly
+        are, by the place of the page.
     """
 
     path: Path
@@ -120,6 +126,7 @@ class TiffPlanes:
     first: int = 0
     files: npt.NDArray[np.int64] | None = None
     paths: tuple[Path, ...] = ()
+    strips: Strips = field(default_factory=dict)
 
     def __getitem__(self, index: tuple[int | slice, ...], /) -> Array:
         """Read the planes, and of them the rows and columns, that `index` asks for.
@@ -190,7 +197,16 @@ class TiffPlanes:
         """Read one plane, as it is rendered, within the window."""
         header = read_header(path, file)
         place = int(self.pages.flat[number])
-        page, _ = read_directory(path, file, header, self.first if self.stride else place)
+        page, _ = read_directory(
+            path,
+            file,
+            header,
+            self.first if self.stride else place,
+            lenient=bool(self.strips),
+        )
+        if self.strips:
+            offsets, counts = self.strips[place]
+            page = replace(page, offsets=offsets, counts=counts)
         if page.structure != self.structure:
             raise self._broken("the file was changed while it was read")
         if self.stride:

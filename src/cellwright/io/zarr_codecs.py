@@ -216,7 +216,8 @@ class TreeStore(Store):
         raise NotImplementedError
 
     async def _none(self) -> AsyncIterator[str]:
-        for name in ():
+        nothing: tuple[str, ...] = ()
+        for name in nothing:
             yield name
 
     def list(self) -> AsyncIterator[str]:

@@ -13,7 +13,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +38,8 @@ _LOCAL_HEADER = 30  # bytes before the name (APPNOTE 4.3.7)
 
 class Tree(Protocol):
     """Files under POSIX keys, as a Zarr store has them; it can be sent to workers."""
+
+    def __hash__(self) -> int: ...
 
     @property
     def path(self) -> Path:
@@ -137,24 +139,43 @@ class FolderTree:
 
     path: Path
 
+    _inside: set[str] = field(default_factory=set, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[type[FolderTree], tuple[Path]]:
+        """Send the path alone to workers."""
+        return FolderTree, (self.path,)
+
     def place(self, key: str) -> str:
         """Path of a group or array."""
-        return str(self.path / key) if key else str(self.path)
+        return f"{self.path}/{key}" if key else str(self.path)
 
     def _checked(self, key: str) -> tuple[str, os.stat_result] | None:
         """Path and status of what is there and lies below the folder."""
-        path = str(self.path / key)
+        path = self.place(key)
         try:
-            status = os.stat(path)  # noqa: PTH116 (once a chunk: Path is slow)
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            if os.path.islink(path):  # noqa: PTH114
-                raise self._outside(key, "a link that leads nowhere") from None
+            if not self._is_inside(key):
+                raise self._outside(key, "a link that leads out of the folder, or nowhere")
+            return path, os.stat(path)  # noqa: PTH116 (once a chunk: Path is slow)
+        except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
             return None
         except OSError as error:
             raise self._outside(key, f"not readable ({error.strerror})") from error
-        if not _is_below(os.path.realpath(path), _real(str(self.path))):
-            raise self._outside(key, "a link that leads out of the folder")
-        return path, status
+
+    def _is_inside(self, key: str) -> bool:
+        """Whether `key` is below the folder, wherever links in it lead; folders once."""
+        if not key or key in self._inside:
+            return True
+        above, _, _ = key.rpartition("/")
+        if not self._is_inside(above):
+            return False
+        self._inside.add(above)
+        path = self.place(key)
+        if not stat.S_ISLNK(os.lstat(path).st_mode):
+            return True
+        root = os.path.realpath(self.path)
+        return os.path.exists(path) and _is_below(os.path.realpath(path), root)  # noqa: PTH110
 
     def _outside(self, key: str, what: str) -> UnreadableError:
         return UnreadableError(
@@ -195,11 +216,6 @@ class FolderTree:
         except OSError:
             return [], []
         return sorted(folders), sorted(files)
-
-
-@lru_cache(maxsize=64)
-def _real(path: str) -> str:
-    return os.path.realpath(path)
 
 
 @dataclass(frozen=True)

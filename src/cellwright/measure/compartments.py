@@ -236,14 +236,15 @@ def _ring(nuclei: Array, cells: Array, relation: Relation, ring: tuple[int, int]
     band = (cells != 0) & (distance > max(gap, 0.5)) & (distance <= gap + width)
     nearest = nuclei[row[band], column[band]]
     band[band] = _parent_plane(nearest, relation) == cells[band]
-    return band
+    return np.asarray(band)
 
 
 def _total(regions: Regions, of_pixels: Array) -> Floats:
     """Sum of a value of each pixel of the cells over each cell, also where there is no cell."""
     if not regions.count:
         return np.zeros(0)
-    return regions.total_pixels(of_pixels.astype(np.float64))
+    total: Floats = regions.total_pixels(of_pixels.astype(np.float64))
+    return total
 
 
 def _brightness(

@@ -116,9 +116,7 @@ class MeasureRegions(Protocol):
 class MeasureWhole(Protocol):
     """Compute the columns of a family that depend on the whole of a large picture."""
 
-    def __call__(
-        self, picture: LargePicture, of_cells: Mapping[str, Array]
-    ) -> Mapping[str, Array]:
+    def __call__(self, picture: LargePicture, of_cells: Mapping[str, Array]) -> Mapping[str, Array]:
         """Give all columns, from what `Parts.measure` gave of all cells, each (N,)."""
         ...
 

@@ -116,7 +116,9 @@ def _statistics(regions: Regions) -> dict[str, Array]:
     return columns
 
 
-def _corrected(statistics: Mapping[str, Array], background: Mapping[str, float]) -> dict[str, Array]:
+def _corrected(
+    statistics: Mapping[str, Array], background: Mapping[str, float]
+) -> dict[str, Array]:
     """Take the background of each channel away, and leave out the number of finite pixels."""
     columns = dict(statistics)
     for channel, level in background.items():
@@ -154,8 +156,7 @@ def _ranks(regions: Regions, values: Floats, n: Integers) -> tuple[Floats, Float
     """Smallest, median and largest of the first `n` finite values of each region, each (N,)."""
     ranks = np.full((3, regions.count), np.nan)
     for members, rows in regions.sorted_values(values):
-        known = n[members] > 0
-        members, rows = members[known], rows[known]
+        # A row without a finite value is all NaN, wherever one looks.
         m, every = n[members], np.arange(len(members))
         ranks[0, members] = rows[:, 0]
         ranks[1, members] = (rows[every, (m - 1) // 2] + rows[every, m // 2]) / 2.0

@@ -183,9 +183,7 @@ def measure_large(
     return assembled(cells.labels, families, spacing)
 
 
-def _check(
-    labels: Array | LazyArray, planes: Mapping[str, Array | LazyArray], block: int
-) -> None:
+def _check(labels: Array | LazyArray, planes: Mapping[str, Array | LazyArray], block: int) -> None:
     if block < 1:
         raise UsageError(f"a block of {block} pixels cannot be measured")
     if len(labels.shape) != 2 or not np.issubdtype(labels.dtype, np.integer):

@@ -72,10 +72,11 @@ class MedianSearch:
         """Take in one part (any shape) of this pass."""
         keys = self._keys(values.ravel())
         shift = np.uint64(self._left - self._digit_bits)
-        for prefix, counts in self._counts.items():
+        places = 1 << self._digit_bits
+        for prefix in self._counts:
             with_prefix = keys if self._left == self._bits else keys[self._upper(keys) == prefix]
-            digits = (with_prefix.astype(np.uint64) >> shift) & np.uint64(len(counts) - 1)
-            counts += np.bincount(digits.astype(np.int64), minlength=len(counts))
+            digits = (with_prefix.astype(np.uint64) >> shift) & np.uint64(places - 1)
+            self._counts[prefix] += np.bincount(digits.astype(np.int64), minlength=places)
 
     def end_pass(self) -> None:
         """Say that all parts of this pass have been given; nothing happens if it is `done`."""
@@ -119,11 +120,11 @@ class MedianSearch:
         if np.issubdtype(self._dtype, np.unsignedinteger):
             return np.asarray(values, dtype=unsigned)
         if np.issubdtype(self._dtype, np.signedinteger):
-            return np.asarray(values, dtype=self._dtype).view(unsigned) ^ sign
+            return np.asarray(np.asarray(values, dtype=self._dtype).view(unsigned) ^ sign)
         finite = np.asarray(values, dtype=self._dtype)
         # Plus 0, because there are two zeros, which are equal.
         bits = (finite[np.isfinite(finite)] + self._dtype.type(0)).view(unsigned)
-        return np.where(bits & sign, ~bits, bits | sign)
+        return np.asarray(np.where(bits & sign, ~bits, bits | sign))
 
     def _value(self, key: int) -> float:
         sign = 1 << (self._bits - 1)

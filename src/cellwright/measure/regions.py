@@ -287,7 +287,7 @@ class Regions:
     def _row_sums(self) -> Integers:
         """Sum of the columns of each run's pixels, from the left of the region's box, (R,)."""
         n, runs = self.runs.length, self.runs
-        return n * (runs.first - self.boxes.left[runs.owner]) + n * (n - 1) // 2
+        return np.asarray(n * (runs.first - self.boxes.left[runs.owner]) + n * (n - 1) // 2)
 
     @cached_property
     def _sums(self) -> tuple[Integers, Integers]:

@@ -27,16 +27,32 @@ SIGMA_PX = 1.5
 """Width of the filter, in pixels. A spot answers most if its own σ is as large: 3.5 px wide at
 half height; from 2 to 6 px it keeps three quarters of its height over the noise."""
 
-NOISE_FACTOR = 6.0
-"""A spot answers with more than this many times the noise of the answer in its cell. There are
-some 40 peaks of noise in a nucleus of 700 px, and its noise is only known to 15 %."""
+NOISE_FACTOR = 5.5
+"""A spot answers with more than this many times the noise of the answer in its cell. Of
+simulated nuclei without spots fewer than 1 in 1,000 then have one (up to 4 in 100 where the
+chromatin is as uneven as the noise of a pixel), and of spots of five times the noise of a pixel
+fewer than 1 in 100 is missed in nuclei of 40 to 80 px."""
+
+SUSPECT_FACTOR = 4.0
+"""Where the answer is above this many times the noise, there may be a spot …"""
+
+SUSPECT_REACH_PX = 2
+"""… and pixels so near, in rows and columns, tell nothing about the noise, …"""
+
+SUSPECT_ROUNDS = 3
+"""… which is then less, and shows more of them: after three rounds it stays the same, …"""
+
+LEAST_QUIET = 0.1
+"""… unless less than this share of the cell is left to tell: where spots fill a cell, they are
+its noise, and are missed."""
 
 MAD_TO_SIGMA = 1.4826
 """Standard deviation of normal noise over its median absolute deviation (Hampel 1974)."""
 
-DARK_LIMIT = 2.0
-"""Pixels darker than the median by more than this many σ count as this dark: a dim rim or a
-nucleolus would otherwise lift all that lies beside it."""
+DARK_LIMIT = 0.5
+"""Pixels darker than the median by more than this many σ count as this dark. A dim rim or a
+nucleolus would otherwise lift all that lies beside it; and the noise of bright pixels is kept,
+by which spots are judged, while that of dark ones is not."""
 
 LEAST_SHARE = 0.02
 """A spot answers with at least this share of the cell's range of intensities, which matters
@@ -49,15 +65,18 @@ edge. Lowe (2004), Int. J. Computer Vision 60:91, section 4.1, has 10."""
 APART_PX = 2
 """A spot is the highest within so many rows and columns: closer ones are one."""
 
-FEWEST_PX = 50
-"""Cells with fewer pixels have no number of spots: they hold fewer than two independent values
-of the answer, and so tell nothing of its noise."""
+FEWEST_PX = 100
+"""Cells with fewer pixels have no number of spots: they hold fewer than four independent values
+of the answer, and so tell little of its noise."""
 
 CORE_PX = 1.5
 """The height of a spot is that of its nine middle pixels, a radius that takes in corners …"""
 
 RING_PX = (4.0, 6.0)
 """… over the median of the cell's pixels at this distance, out of the spot's own reach."""
+
+REACH_PX = 3.0
+"""A spot's own pixels lie so near to its middle: those of one 6 px wide at half height."""
 
 PIXELS_AT_ONCE = 2**21
 """Pixels that are cut out together: 16 MiB in each of some ten arrays."""
@@ -91,7 +110,7 @@ class _Cut:
 def measure_spots(regions: Regions) -> Mapping[str, Array]:
     """Count and measure the spots of all regions, in all channels.
 
-    Pixels that are not finite are left out. Cells of fewer than 50 pixels have NaN.
+    Pixels that are not finite are left out. Cells of fewer than 100 pixels have NaN.
 
     References
     ----------
@@ -110,18 +129,15 @@ def measure_spots(regions: Regions) -> Mapping[str, Array]:
     columns: dict[str, Array] = {}
     for channel, plane in regions.planes.items():
         enough = np.zeros(regions.count, bool)
-        found = [np.zeros((0, 3))]
+        count, total, covered = np.zeros((3, regions.count))
         for cut in _cuts(regions, plane):
             known = np.count_nonzero(cut.own, axis=(1, 2)) >= FEWEST_PX
             enough[cut.members[known]] = True
             cell, place = _peaks(cut, known)
-            height, covered = _heights(regions, plane, cut.members[cell], place)
-            found.append(np.column_stack([cut.members[cell], height, covered])[height > 0])
-        spots = np.concatenate(found)
-        owner = spots[:, 0].astype(np.int64)
-        count = np.bincount(owner, minlength=regions.count).astype(np.float64)
-        total = np.bincount(owner, weights=spots[:, 1], minlength=regions.count)
-        covered = np.bincount(owner, weights=spots[:, 2], minlength=regions.count)
+            spots = _measured(regions, plane, cut.members[cell], place)
+            count += np.bincount(spots.owner, minlength=regions.count)
+            total += np.bincount(spots.owner, weights=spots.height, minlength=regions.count)
+            covered += np.bincount(spots.covered, minlength=regions.count)
         mean = np.full(regions.count, np.nan)
         np.divide(total, count, out=mean, where=count > 0)
         columns |= {
@@ -179,10 +195,11 @@ def _peaks(cut: _Cut, known: npt.NDArray[np.bool_]) -> tuple[Integers, Integers]
 
     middle, spread = _centre_and_noise(cut.values)
     above = cut.values - middle[:, None, None]
-    extent = np.nanmax(np.where(cut.own, above, -np.inf), axis=(1, 2)) - np.nanmin(
-        np.where(cut.own, above, np.inf), axis=(1, 2)
-    )
+    highest, lowest = (end(np.where(cut.own, above, 0.0), axis=(1, 2)) for end in (np.max, np.min))
     above = np.maximum(above, -DARK_LIMIT * spread[:, None, None])
+    above[~cut.own] = 0.0
+    n = np.maximum(np.count_nonzero(cut.own, axis=(1, 2)), 1)
+    above -= (above.sum(axis=(1, 2)) / n)[:, None, None]
     above[~cut.own] = 0.0
     smooth = above
     for axis in (1, 2):
@@ -195,12 +212,33 @@ def _peaks(cut: _Cut, known: npt.NDArray[np.bool_]) -> tuple[Integers, Integers]
         - smooth[:, 1:-1, :-2]
         - smooth[:, 1:-1, 2:]
     )
-    _, noise = _centre_and_noise(np.where(cut.own, answer, np.nan))
-    least = np.where(known, np.fmax(NOISE_FACTOR * noise, LEAST_SHARE * extent), np.inf)
+    centre, noise = _quiet(answer, cut.own)
+    least = np.fmax(centre + NOISE_FACTOR * noise, LEAST_SHARE * (highest - lowest))
+    least = np.where(known, least, np.inf)
     at = np.flatnonzero(cut.own & (answer > least[:, None, None]))
     at = at[_highest(answer, at)]
     at = at[_round(smooth, at)]
     return at // (answer.shape[1] * answer.shape[2]), cut.place.ravel()[at]
+
+
+def _quiet(answer: Floats, own: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Centre and noise of the answer in each cell, each (M,), where there is no spot."""
+    from scipy.ndimage import maximum_filter
+
+    centre, noise = _centre_and_noise(np.where(own, answer, np.nan))
+    side = 2 * SUSPECT_REACH_PX + 1
+    n = np.count_nonzero(own, axis=(1, 2))
+    for _ in range(SUSPECT_ROUNDS):
+        suspect = own & (answer > (centre + SUSPECT_FACTOR * noise)[:, None, None])
+        some = np.flatnonzero(suspect.any(axis=(1, 2)))
+        near = maximum_filter(suspect[some].view(np.uint8), size=(1, side, side))
+        quiet = own[some] & (near == 0)
+        enough = np.count_nonzero(quiet, axis=(1, 2)) >= LEAST_QUIET * n[some]
+        some, quiet = some[enough], quiet[enough]
+        if not len(some):
+            break
+        centre[some], noise[some] = _centre_and_noise(np.where(quiet, answer[some], np.nan))
+    return centre, noise
 
 
 def _centre_and_noise(values: Floats) -> tuple[Floats, Floats]:
@@ -215,7 +253,7 @@ def _median(rows: Floats) -> Floats:
     ordered = np.sort(rows, axis=1)
     n, every = np.count_nonzero(~np.isnan(rows), axis=1), np.arange(len(rows))
     # The last of a row without numbers is NaN, as it should be.
-    return (ordered[every, (n - 1) // 2] + ordered[every, n // 2]) / 2.0
+    return np.asarray((ordered[every, (n - 1) // 2] + ordered[every, n // 2]) / 2.0)
 
 
 def _highest(answer: Floats, at: Integers) -> npt.NDArray[np.bool_]:
@@ -242,13 +280,21 @@ def _round(smooth: Floats, at: Integers) -> npt.NDArray[np.bool_]:
         flat[at - width - 1] - flat[at - width + 1] - flat[at + width - 1] + flat[at + width + 1]
     ) / 4.0
     determinant = yy * xx - yx**2
-    return (determinant > 0) & ((yy + xx) ** 2 * ROUNDNESS < (ROUNDNESS + 1.0) ** 2 * determinant)
+    alike = (yy + xx) ** 2 * ROUNDNESS < (ROUNDNESS + 1.0) ** 2 * determinant
+    return np.asarray((determinant > 0) & alike)
 
 
-def _heights(
-    regions: Regions, plane: Array, owner: Integers, place: Integers
-) -> tuple[Floats, Integers]:
-    """Height of each spot above what is around, and pixels above half of it, each (S,)."""
+@dataclass(frozen=True, eq=False)
+class _Spots:
+    """Spots: `owner` and `height` of each, (S,); and the cell of each pixel that they cover."""
+
+    owner: Integers
+    height: Floats
+    covered: Integers
+
+
+def _measured(regions: Regions, plane: Array, owner: Integers, place: Integers) -> _Spots:
+    """Measure how high the spots are above what is around, and which pixels above half of it."""
     reach = int(RING_PX[1])
     steps = np.arange(-reach, reach + 1)
     down, over = (each.ravel() for each in np.meshgrid(steps, steps, indexing="ij"))
@@ -262,11 +308,13 @@ def _heights(
     ring = _median(values[:, (distance >= RING_PX[0]) & (distance <= RING_PX[1])])
     core = values[:, distance <= CORE_PX]
     seen = ~np.isnan(core)
-    mean = np.where(seen, core, 0.0).sum(axis=1) / seen.sum(axis=1)
-    height = mean - ring
-    near = values[:, distance < RING_PX[0]]
-    covered = np.count_nonzero(near >= (ring + height / 2.0)[:, None], axis=1)
-    return height, covered
+    height = np.where(seen, core, 0.0).sum(axis=1) / seen.sum(axis=1) - ring
+    higher = height > 0
+    near = (distance <= REACH_PX) & (values >= (ring + height / 2.0)[:, None]) & higher[:, None]
+    # Spots side by side share pixels, which count once.
+    _, first = np.unique(around[near], return_index=True)
+    covered = np.repeat(owner, np.count_nonzero(near, axis=1))[first]
+    return _Spots(owner[higher], height[higher], covered)
 
 
 def _column(name: str, unit: str, meaning: str, high: float | None = None) -> Column:
@@ -284,8 +332,8 @@ _COLUMNS = (
     _column(
         "count",
         "1",
-        "Number of spots (foci) in {channel}: round peaks, some 2 to 6 px wide, with 6 times the "
-        "cell's own noise; empty for cells of fewer than 50 px",
+        "Number of spots (foci) in {channel}: round peaks, some 2 to 6 px wide, with 5.5 times the "
+        "cell's own noise; empty for cells of fewer than 100 px",
     ),
     _column(
         "intensity_mean",

@@ -253,7 +253,7 @@ class _Analysis:
             if len(frames) == picture.n_frames:
                 del results[item.unit.image]
                 outcome = _outcome(picture, frames)
-                ready[picture.image] = self._finished(replace(outcome, given=item.unit.given))
+                ready[picture.image] = self._finished(_of_unit(outcome, item.unit))
         return [ready[picture.image] for picture in pictures]
 
     def _count(self, computed: Iterable[Step], reused: Iterable[Step]) -> None:
@@ -352,6 +352,10 @@ class _Analysis:
         self._count(computed, reused)
         keep_previews(self.folder, drawn)
         write_report(self.folder)
+
+
+def _of_unit(outcome: Outcome, unit: Unit) -> Outcome:
+    return replace(outcome, given=unit.given, flat=unit.flat, flat_sha256=unit.flat_sha256)
 
 
 def _outcome(picture: Picture, frames: Mapping[int, UnitResult | Failure]) -> Outcome:

@@ -39,20 +39,19 @@ def _entries(outcomes: Sequence[Outcome]) -> list[Entry]:
     for outcome in outcomes:
         for frame in _looked_at(outcome):
             hashes = outcome.frames[frame]["planes"].facts["hashes"]
-            signatures = outcome.frames[frame]["quality"].facts["signatures"]
+            together = " ".join(hashes.values())  # of a colour picture, which has one signature
             entries += [
-                Entry(outcome.picture.image, frame, name, hashes[name], signatures[name])
-                for name in hashes
-                if name in signatures
+                Entry(outcome.picture.image, frame, name, hashes.get(name, together), text)
+                for name, text in outcome.frames[frame]["quality"].facts["signatures"].items()
             ]
     return entries
 
 
 def _profiles(
     outcomes: Sequence[Outcome],
-) -> list[tuple[str, Mapping[str, Sequence[float]]]]:
+) -> list[tuple[str, Mapping[str, list[float]]]]:
     return [
         (outcome.picture.image, outcome.frames[_looked_at(outcome)[0]]["quality"].facts["profiles"])
         for outcome in outcomes
-        if _looked_at(outcome)
+        if _looked_at(outcome) and outcome.frames[0]["quality"].facts["profiles"]
     ]

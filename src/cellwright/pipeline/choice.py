@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Spacing
 from cellwright.core.units import parse_length, parse_size
-from cellwright.pipeline.probe import Header
+from cellwright.pipeline.options import AUTO
 
-__all__ = ["Channel", "choose_channel", "choose_spacing", "diameter_in_px", "refuse_unchosen"]
+if TYPE_CHECKING:  # opening a picture needs to know of channels as well
+    from cellwright.pipeline.probe import Header
+
+__all__ = [
+    "Channel", "choose_channel", "choose_spacing", "diameter_in_px", "first_of_a_screen",
+    "refuse_unchosen",
+]  # fmt: skip
 
 # Names that microscopes and people give to the channel of the nuclei.
 _NUCLEAR = re.compile(
@@ -23,11 +30,15 @@ COLOUR = -1
 
 @dataclass(frozen=True)
 class Channel:
-    """The chosen channel: number (`COLOUR` for a colour picture), name, and a note."""
+    """The chosen channel: number (`COLOUR` for a colour picture), name, and a note.
+
+    A guess is one that a person should look at before believing any number.
+    """
 
     number: int
     name: str
     note: str = ""
+    is_guess: bool = False
 
 
 def choose_channel(header: Header, wanted: str | None) -> Channel | None:
@@ -59,6 +70,20 @@ def choose_channel(header: Header, wanted: str | None) -> Channel | None:
     return None
 
 
+def first_of_a_screen(header: Header) -> Channel:
+    """Take the first channel of a picture whose file names tell a screen, and say so.
+
+    Screens are set up with the stain of the nuclei first, by which the microscope focuses; the
+    names of its files only number the channels.
+    """
+    names = header.channels
+    note = (
+        f"no channel was chosen: cells are found in {names[0]!r}, the first of {_listing(names)}, "
+        "as a screen's nuclei usually are; choose another with --channel"
+    )
+    return Channel(0, names[0], note, is_guess=True)
+
+
 def _number(names: Sequence[str], wanted: str) -> int | None:
     """Position of a channel: its name decides, then its name in any case, then its number."""
     for same in (str, str.casefold):
@@ -83,9 +108,15 @@ def refuse_unchosen(image: str, header: Header, others: int) -> UsageError:
 
 
 def choose_spacing(header: Header, stated: str | None, row_um: float | None) -> Spacing:
-    """Choose the pixel size: of its row in samples.csv, of the command line, or of the file."""
+    """Choose the pixel size: of its row in samples.csv, of the command line, or of the file.
+
+    ``auto`` takes that of a scale bar, where the file has none.
+    """
     stated_um = row_um
-    if stated_um is None and stated is not None:
+    if stated_um is None and stated == AUTO:
+        if header.x_um is None and header.bar is not None:
+            stated_um = header.bar.pixel_size_um
+    elif stated_um is None and stated is not None:
         stated_um = parse_length(stated)
     if stated_um is not None:
         return Spacing(header.z_um, stated_um, stated_um)

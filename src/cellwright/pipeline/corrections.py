@@ -8,7 +8,8 @@ takes what lies there; nothing that a person made is ever overwritten.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ __all__ = [
     "Correction",
     "adopt",
     "count_edited",
+    "count_edited_in",
     "find_correction",
     "kind_of",
     "set_orphans_aside",
@@ -191,17 +193,31 @@ def count_edited(method: Array, corrected: Array) -> int:
     >>> count_edited(np.array([[1, 0, 2, 2]]), np.array([[7, 0, 3, 0]]))
     1
     """
-    both, sizes = np.unique(
-        np.stack([method.ravel(), corrected.ravel()]), axis=1, return_counts=True
-    )
-    size_before = dict(zip(*np.unique(method, return_counts=True), strict=True))
-    size_after = dict(zip(*np.unique(corrected, return_counts=True), strict=True))
-    same = sum(
-        1
-        for (a, b), n in zip(both.T, sizes, strict=True)
-        if a and b and n == size_before[a] == size_after[b]
-    )
-    kept = {a for a, b in both.T if a and b}
-    drawn = sum(1 for b in size_after if b) - same
-    deleted = sum(1 for a in size_before if a and a not in kept)
+    return count_edited_in([(method, corrected)])
+
+
+def count_edited_in(parts: Iterable[tuple[Array, Array]]) -> int:
+    """Do what `count_edited` does, of label images that come in parts.
+
+    Examples
+    --------
+    >>> count_edited_in([(np.array([[1, 0]]), np.array([[7, 0]])), (np.array([2]), np.array([0]))])
+    1
+    """
+    together: Counter[tuple[int, int]] = Counter()
+    for before, after in parts:
+        pairs = before.ravel().astype(np.uint64) << np.uint64(32) | after.ravel().astype(np.uint64)
+        found, counts = np.unique(pairs, return_counts=True)
+        for pair, n in zip(found.tolist(), counts.tolist(), strict=True):
+            together[pair >> 32, pair & 0xFFFFFFFF] += n
+    size_before: Counter[int] = Counter()
+    size_after: Counter[int] = Counter()
+    for (one, other), n in together.items():
+        size_before[one] += n
+        size_after[other] += n
+    both = {pair: n for pair, n in together.items() if all(pair)}
+    same = sum(n == size_before[one] == size_after[other] for (one, other), n in both.items())
+    kept = {one for one, _ in both}
+    drawn = sum(1 for other in size_after if other) - same
+    deleted = sum(1 for one in size_before if one and one not in kept)
     return drawn + deleted

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from cellwright.core.errors import InputError
-from cellwright.core.image import Spacing
+from cellwright.core.image import Array, Spacing
 from cellwright.engine.events import Listener, PhaseFinished, PhaseStarted, StepFinished
 from cellwright.engine.executors import Died, Pool, Work
 from cellwright.engine.journal import Step
@@ -15,6 +17,8 @@ from cellwright.engine.keys import key_of
 from cellwright.engine.run_folder import RunFolder, write_step_file
 from cellwright.io.label_image import decode_labels
 from cellwright.pipeline.failure import Failure, failure_of
+from cellwright.pipeline.large_plane import LARGE_PIXELS, large_planes, main_plane
+from cellwright.pipeline.light import with_even_light
 from cellwright.pipeline.outcome import Outcome
 from cellwright.pipeline.planes import finite, read_planes
 from cellwright.pipeline.probe import Where, open_scene
@@ -26,8 +30,10 @@ __all__ = ["Drawn", "Shown", "choose_shown", "draw_previews"]
 # More conditions than this would make a page that nobody scrolls through.
 _MOST_CONDITIONS = 12
 _LONGEST_SIDE = 720
+LARGE_SHOWN = 1024
+"""Side of the part that is shown of a picture that is worked on block by block, in pixels."""
 # Version of the code that draws: raised when the same picture would be drawn otherwise.
-PREVIEW_VERSION = 1
+PREVIEW_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,11 @@ def _goodness(outcome: Outcome) -> tuple[int, float, str]:
 
 
 def _caption(outcome: Outcome) -> str:
-    return outcome.reason
+    header = outcome.picture.header
+    if header is None or header.size("Y") * header.size("X") < LARGE_PIXELS:
+        return outcome.reason
+    part = f"the middle {LARGE_SHOWN:,} of {header.size('X'):,} × {header.size('Y'):,} pixels"
+    return "; ".join(text for text in (part, outcome.reason) if text)
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,8 @@ class _Task:
     channel: int
     spacing: Spacing
     labels: str
+    flat: str
+    large: bool
     steps: str
     hashes: dict[str, str]
     key: str
@@ -164,6 +176,7 @@ def _task(item: Shown, project: str, folder: RunFolder) -> _Task:
         planes=list(done["planes"].facts["hashes"].items()),
         channel=channel,
         labels=done["measure"].facts["labels_hash"],
+        flat=item.outcome.flat_sha256,
         spacing=picture.spacing.x,
     )
     return _Task(
@@ -175,6 +188,8 @@ def _task(item: Shown, project: str, folder: RunFolder) -> _Task:
         channel=channel,
         spacing=picture.spacing,
         labels=str(labels_file(folder.steps, done)),
+        flat=item.outcome.flat,
+        large=labels_file(folder.steps, done).is_dir(),
         steps=str(folder.steps),
         hashes=done["planes"].facts["hashes"],
         key=key,
@@ -183,14 +198,10 @@ def _task(item: Shown, project: str, folder: RunFolder) -> _Task:
 
 def _draw(task: _Task) -> Step | Failure:
     try:
-        planes = read_planes(
-            open_scene(task.where, task.scene, task.image), task.frame, task.project
-        )
-        if planes.hashes() != task.hashes:
-            raise InputError("the file changed while the run went on")
+        plane, labels = _shown_part(task) if task.large else _whole(task)
         preview = make_preview(
-            finite(planes.main(task.channel)),
-            decode_labels(Path(task.labels)).pixels(),
+            finite(plane),
+            labels,
             image=task.image,
             frame=task.frame,
             role="",
@@ -211,3 +222,23 @@ def _draw(task: _Task) -> Step | Failure:
         "window": preview.window,
     }
     return Step("preview", task.key, files, facts)
+
+
+def _whole(task: _Task) -> tuple[Array, Array]:
+    planes = read_planes(open_scene(task.where, task.scene, task.image), task.frame, task.project)
+    if planes.hashes() != task.hashes:
+        raise InputError("the file changed while the run went on")
+    planes = with_even_light(planes, task.flat)
+    return planes.main(task.channel), decode_labels(Path(task.labels)).pixels()
+
+
+def _shown_part(task: _Task) -> tuple[Array, Array]:
+    """The middle of a large plane: shrunk to a screen as a whole, no outline could be seen."""
+    image = open_scene(task.where, task.scene, task.image)
+    plane = main_plane(large_planes(image, task.frame, task.project), task.channel)
+    middle = tuple(
+        slice(max((n - LARGE_SHOWN) // 2, 0), max((n - LARGE_SHOWN) // 2, 0) + LARGE_SHOWN)
+        for n in plane.shape[:2]
+    )
+    labels = decode_labels(Path(task.labels)).data
+    return plane[middle], np.asarray(labels[middle])

@@ -18,6 +18,7 @@ from cellwright.measure.counting import COUNTING_COLUMNS
 from cellwright.measure.table import declared, loaded_features
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.failure import Failure
+from cellwright.pipeline.hidden import proposed_by, words_of
 from cellwright.pipeline.plan import Picture
 from cellwright.pipeline.planes import COLOURS
 from cellwright.pipeline.unit import Given
@@ -48,6 +49,8 @@ class Outcome:
         Path of its label image in the run; empty where none was written.
     given
         Label files that were used instead of the method's labels.
+    flat, flat_sha256
+        File with the fields of light that were divided out, and its hash; empty for none.
     batch_warnings
         What shows only beside the other pictures: a duplicate, channels in another order.
     """
@@ -57,6 +60,8 @@ class Outcome:
     failure: Failure | None = None
     labels: str = ""
     given: tuple[Given, ...] = ()
+    flat: str = ""
+    flat_sha256: str = ""
     batch_warnings: tuple[str, ...] = ()
 
     @property
@@ -140,7 +145,18 @@ class Outcome:
         related = _related([steps["measure"].facts for steps in self.frames])
         if outside := related.get("nuclei_outside"):
             said.append(f"{outside} nuclei lie in no cell")
-        return [*said, *self.batch_warnings]
+        return [*said, *self._drawn_in(), *self.batch_warnings]
+
+    def _drawn_in(self) -> list[str]:
+        """What was burned into the picture, and the pixel size that a scale bar would give."""
+        facts = [s["planes"].facts["overlays"] for s in self.frames]
+        said = sorted({f"{words}: no cell is looked for there" for f in facts if (words := words_of(f))})
+        if self.picture.spacing.x is None:
+            found = [p for f in facts if (p := proposed_by(f)) is not None]
+            if found:
+                take = "; --pixel-size auto takes it" if found[0].pixel_size_um else ""
+                said.append(found[0].text + take)
+        return said
 
     @property
     def status(self) -> str:

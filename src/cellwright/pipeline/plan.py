@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from cellwright.core.image import Spacing
 from cellwright.core.method import Method, Options
 from cellwright.core.registry import find
 from cellwright.core.units import parse_duration
+from cellwright.io.file_set import FileSet
 from cellwright.io.inputs import Found, Inputs, Skipped, find_inputs
 from cellwright.io.names import label_paths
 from cellwright.io.open import known_extensions
@@ -24,11 +26,14 @@ from cellwright.pipeline.choice import (
     Channel,
     choose_channel,
     choose_spacing,
+    first_of_a_screen,
     diameter_in_px,
     refuse_unchosen,
 )
+from cellwright.pipeline.corrections import ZARR
 from cellwright.pipeline.failure import Failure
-from cellwright.pipeline.options import AnalyzeOptions
+from cellwright.pipeline.large_plane import LARGE_PIXELS
+from cellwright.pipeline.options import AUTO, AnalyzeOptions
 from cellwright.pipeline.probe import Header, Probe, Where
 from cellwright.quality.judge import parse_thresholds
 from cellwright.segment.cells_around import CellsAroundOptions
@@ -304,6 +309,9 @@ def planned(
         else:
             pictures.append(_decided(picture, row, paths[picture.image], settings))
     _refuse_unchosen_channels(pictures, settings)
+    guessed = [p for p in pictures if p.channel is not None and p.channel.is_guess]
+    if guessed and guessed[0].channel is not None:
+        notes.append(f"{guessed[0].channel.note} ({len(guessed)} pictures)")
     skipped.sort(key=lambda s: s.image)
     return Plan(tuple(pictures), tuple(skipped), tuple(notes))
 
@@ -371,8 +379,10 @@ def _scenes(
 def _decided(
     picture: Picture, row: SampleRow | None, label_path: str, settings: Settings
 ) -> Picture:
-    picture = replace(picture, label_path=f"labels/{label_path}", row=row)
     header = picture.header
+    if header is not None and math.prod(header.size(axis) for axis in "TYX") >= LARGE_PIXELS:
+        label_path = label_path.removesuffix(".tif") + ZARR
+    picture = replace(picture, label_path=f"labels/{label_path}", row=row)
     if header is None:
         return picture
     options = settings.options
@@ -386,6 +396,8 @@ def _decided(
                 raise InputError(f"nuclei and cells are both in the channel {options.cells!r}")
         else:
             channel = choose_channel(header, (row.channel if row else "") or options.channel)
+            if channel is None and isinstance(picture.where, FileSet):
+                channel = first_of_a_screen(header)
         spacing = choose_spacing(
             header, options.pixel_size, row.pixel_size_um if row is not None else None
         )
@@ -394,6 +406,8 @@ def _decided(
         return replace(picture, failure=Failure(error.reason))
     if channel is not None and channel.note:
         notes.append(channel.note)
+    if options.pixel_size == AUTO and header.bar is not None and header.x_um is None:
+        notes.append(header.bar.text)
     if header.size("Z") > 1:
         how = {"none": "was not projected", "focus": "is its sharpest plane"}.get(
             options.project, f"became one plane by its {options.project}"

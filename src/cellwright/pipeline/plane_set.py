@@ -7,25 +7,26 @@ for the journal, which only the parent writes.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from cellwright.core.errors import InputError
 from cellwright.core.image import Array
 from cellwright.engine.journal import Step
+from cellwright.pipeline.clock import Clock
 from cellwright.pipeline.failure import Failure, failure_of
 from cellwright.pipeline.hidden import overlays_of
 from cellwright.pipeline.labelling import Labelled, find_labels, labels_again, take_given
+from cellwright.pipeline.large_unit import large_fingerprint, work_on_large
 from cellwright.pipeline.light import with_even_light
 from cellwright.pipeline.measuring import measure_cells
 from cellwright.pipeline.planes import Planes, read_planes
 from cellwright.pipeline.probe import file_states, open_scene
 from cellwright.pipeline.unit import Unit, planes_key, quality_key
-from cellwright.quality.channel_order import channel_profiles
+from cellwright.quality.channel_order import channel_profile
 from cellwright.quality.duplicates import signature
 from cellwright.quality.judge import judge_plane
 
@@ -56,10 +57,13 @@ class UnitResult:
 
 def fingerprint(unit: Unit) -> UnitResult | Failure:
     """Only read the planes and hash them: for a file that changed in a run that has results."""
-    clock = _Clock()
+    clock = Clock()
     try:
-        with clock("read"):
-            step = _planes_step(unit, _read(unit))
+        if unit.large:
+            step = large_fingerprint(unit, clock)
+        else:
+            with clock("read"):
+                step = _planes_step(unit, _read(unit))
     except Exception as error:  # noqa: BLE001 - the boundary of one input
         return failure_of(error)
     return UnitResult((step,), (), clock.seconds)
@@ -67,30 +71,15 @@ def fingerprint(unit: Unit) -> UnitResult | Failure:
 
 def work_on(unit: Unit) -> UnitResult | Failure:
     """Do all steps of a unit that are not known yet."""
-    clock = _Clock()
+    clock = Clock()
     try:
-        computed = _work(unit, clock)
+        computed = work_on_large(unit, clock) if unit.large else _work(unit, clock)
     except Exception as error:  # noqa: BLE001 - the boundary of one input
         return failure_of(error)
     return UnitResult(computed, tuple(unit.known.values()), clock.seconds)
 
 
-class _Clock:
-    """Measures parts of the work."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[part] = time.perf_counter() - started
-
-
-def _work(unit: Unit, clock: _Clock) -> tuple[Step, ...]:
+def _work(unit: Unit, clock: Clock) -> tuple[Step, ...]:
     computed: list[Step] = []
     with clock("read"):
         planes = _read(unit)
@@ -150,7 +139,7 @@ def _quality_step(unit: Unit, planes: Planes, read: Step) -> Step:
             {**asdict(f), "value": None if np.isnan(f.value) else float(f.value)} for f in findings
         ],
         "signatures": {name: signature(_flat(plane)) for name, plane in _judged(planes).items()},
-        "profiles": channel_profiles({n: _flat(p) for n, p in planes.channels.items()}),
+        "profiles": _profiles(planes),
     }
     return Step("quality", quality_key(unit, read.facts), {}, facts)
 
@@ -160,6 +149,12 @@ def _judged(planes: Planes) -> Mapping[str, Array]:
     if planes.whole is None:
         return planes.channels
     return {"colour": planes.whole.mean(axis=-1).astype(planes.whole.dtype)}
+
+
+def _profiles(planes: Planes) -> dict[str, Any]:
+    """What each channel looks like, where there are several that could be mixed up."""
+    several = planes.whole is None and len(planes.channels) > 1
+    return channel_profile({n: _flat(p) for n, p in planes.channels.items()}) if several else {}
 
 
 def _flat(plane: Array) -> Array:

@@ -15,8 +15,11 @@ from cellwright.engine.keys import file_digest, key_of, plain_files
 from cellwright.io.file_set import FileSet, open_set
 from cellwright.io.open import open_images
 from cellwright.pipeline.failure import Failure, failure_of
+from cellwright.pipeline.hidden import found_in
+from cellwright.pipeline.planes import read_planes
+from cellwright.quality.scale_bar import ScaleProposal, proposal
 
-__all__ = ["Header", "Probe", "Where", "file_states", "open_scene", "probe"]
+__all__ = ["Header", "Look", "Probe", "Where", "file_states", "open_scene", "probe"]
 
 Where = str | FileSet
 """What is opened: the path of a file or an OME-Zarr folder, or files that are one picture."""
@@ -24,7 +27,10 @@ Where = str | FileSet
 
 @dataclass(frozen=True)
 class Header:
-    """All of an Image but its pixels; with what its files were like, and the hash of them."""
+    """All of an Image but its pixels; with what its files were like, and the hash of them.
+
+    `bar` is the scale bar that was looked for in its pixels.
+    """
 
     axes: str
     shape: tuple[int, ...]
@@ -42,6 +48,7 @@ class Header:
     position: str
     sha256: str
     files: tuple[tuple[str, int, int], ...]
+    bar: ScaleProposal | None = None
 
     def size(self, axis: str) -> int:
         """Length of an axis; 1 where there is none."""
@@ -67,8 +74,17 @@ class Probe:
     seconds: float = 0.0
 
 
-def probe(where: Where) -> Probe | Failure:
+@dataclass(frozen=True)
+class Look:
+    """What is to be opened, and whether a scale bar is looked for where no pixel size is known."""
+
+    where: Where
+    bars: bool = False
+
+
+def probe(look: Look) -> Probe | Failure:
     """Open a file far enough to plan the work; runs in a worker."""
+    where = look.where
     started = time.perf_counter()
     digests: dict[str, str] = {}
 
@@ -84,7 +100,10 @@ def probe(where: Where) -> Probe | Failure:
             states = file_states(files)
             hashes = [digest(file) for file in files]
             sha256 = hashes[0] if len(hashes) == 1 else key_of(files=hashes)
-            headers.append(_header(image, sha256, states))
+            header = _header(image, sha256, states)
+            if look.bars and image.spacing.x is None:
+                header = replace(header, bar=proposal(found_in(read_planes(image, 0, "max"))))
+            headers.append(header)
     except (CellwrightError, OSError, MemoryError) as error:
         return failure_of(error)
     except Exception as error:  # noqa: BLE001 - the boundary of one input

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 
@@ -11,7 +14,9 @@ from cellwright.core.image import Array
 from cellwright.engine.journal import Step
 from cellwright.engine.run_folder import RunFolder, step_file
 from cellwright.io.label_image import decode_labels, encode_labels
+from cellwright.io.ome_zarr_write import LabelsZarrWriter
 from cellwright.pipeline.corrections import ZARR, adopt
+from cellwright.pipeline.large_plane import STRIP_ROWS, strips
 from cellwright.pipeline.measuring import FILTERED
 from cellwright.pipeline.outcome import Outcome
 from cellwright.pipeline.plan import Picture
@@ -33,8 +38,11 @@ def publish_labels(folder: RunFolder, outcome: Outcome) -> list[str]:
         files = [labels_file(folder.steps, frame, kind) for frame in outcome.frames]
         if folder.is_edited(path) and adopt(folder, path.removeprefix("labels/")):
             left.append(path)
-        elif files[0].is_dir():
+        elif path.endswith(ZARR) and len(files) == 1 and files[0].is_dir():
             folder.publish_folder(path, files[0], image=picture.image)
+        elif path.endswith(ZARR):
+            with _zarr_of(files, picture, folder.temporary) as joined:
+                folder.publish_folder(path, joined, image=picture.image)
         else:
             folder.publish(path, _joined(files, picture), image=picture.image)
     return left
@@ -69,6 +77,29 @@ def _paths(outcome: Outcome) -> dict[str, str]:
     main = labelled.facts["main"]
     kinds = ["" if kind == main else str(kind) for kind in labelled.facts["objects"]]
     return {kind: outcome.picture.label_path_of(kind) for kind in sorted(kinds)}
+
+
+@contextmanager
+def _zarr_of(files: Sequence[Path], picture: Picture, temporary: Path) -> Iterator[Path]:
+    """Labels of all frames as one OME-Zarr, written strip by strip, for as long as needed."""
+    first = decode_labels(files[0])
+    several = len(files) > 1
+    shape = ((len(files),) if several else ()) + tuple(first.data.shape)
+    axes = ("T" if several else "") + first.axes
+    path = temporary / f"{uuid4().hex}{ZARR}"
+    try:
+        with LabelsZarrWriter(path, shape, axes, picture.spacing, picture.interval) as writer:
+            for frame, file in enumerate(files):
+                labels = decode_labels(file).data
+                for place in np.ndindex(*labels.shape[:-2]):
+                    index = ((frame,) if several else ()) + place
+                    plane = labels if not place else np.asarray(labels[(*place, ...)])
+                    for number, strip in enumerate(strips(plane)):
+                        writer.write(number * STRIP_ROWS, 0, strip.astype(np.uint32), index)
+            writer.finish()
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _joined(files: Sequence[Path], picture: Picture) -> bytes:

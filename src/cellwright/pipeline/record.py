@@ -30,9 +30,9 @@ RUN_FORMAT = {"format": "cellwright-run", "version": 1}
 # What takes part in a number; the rest of the environment does not.
 _PACKAGES = (
     "numpy", "scipy", "scikit-image", "edt", "pandas", "fastparquet", "tifffile", "imagecodecs",
-    "pillow", "matplotlib", "zarr", "mrcfile", "roifile",
+    "pillow", "matplotlib", "zarr", "roifile",
 )  # fmt: skip
-_PACKAGES_OF_EXTRAS = ("nd2", "czifile", "liffile", "oiffile", "h5py")
+_PACKAGES_OF_EXTRAS = ("nd2", "liffile", "oiffile", "h5py")
 
 
 def run_record(

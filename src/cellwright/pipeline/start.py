@@ -26,9 +26,9 @@ from cellwright.io.inputs import Inputs
 from cellwright.io.joining import join_files
 from cellwright.io.samples import Samples
 from cellwright.pipeline.failure import Failure
-from cellwright.pipeline.options import AnalyzeOptions, Execution
+from cellwright.pipeline.options import AUTO, AnalyzeOptions, Execution
 from cellwright.pipeline.plan import Plan, Settings, find_pictures, planned, settle, where_of
-from cellwright.pipeline.probe import Probe, Where, probe
+from cellwright.pipeline.probe import Look, Probe, Where, probe
 
 __all__ = [
     "Found", "Stages", "Start", "Workforce", "find", "local_workforce", "look_and_plan",
@@ -110,7 +110,9 @@ def find(start: Start) -> Found:
     """
     settings = settle(start.options)
     inputs, samples = find_pictures(start.inputs, start.out, start.samples)
-    joined = join_files(inputs, settings.options.pattern)
+    # a table of samples as the only input names its pictures itself
+    named = samples is not None and start.samples is None
+    joined = join_files(inputs, "none" if named else settings.options.pattern)
     inputs = joined.inputs
     out = start.out.resolve()
     beside = [f for f in inputs.found if f.path.resolve().parent == out]
@@ -223,7 +225,9 @@ def look_and_plan(found: Found, pool: Pool, listener: Listener) -> Plan:
     places = list(dict.fromkeys(where_of(item) for item in looked_at))
     listener(PhaseStarted("files", len(places)))
     probes: dict[Where, Probe | Failure] = {}
-    for where, result in pool.run(probe, (Work(where) for where in places)):
+    bars = found.settings.options.pixel_size == AUTO
+    for look, result in pool.run(probe, (Work(Look(where, bars)) for where in places)):
+        where = look.where
         probes[where] = (
             Failure("reading this file crashed the reader") if isinstance(result, Died) else result
         )

@@ -12,11 +12,13 @@ from cellwright.core.method import Method
 from cellwright.core.registry import find
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import key_of
+from cellwright.measure import compartments
 from cellwright.measure.filters import parse_rule
 from cellwright.measure.table import loaded_features, versions
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.probe import Where
 from cellwright.quality.judge import check_versions
+from cellwright.segment import cells_around
 from cellwright.segment.cells_around import CellsAroundOptions
 
 __all__ = [
@@ -29,7 +31,6 @@ PLANES_VERSION = 2
 QUALITY_VERSION = 2
 SEGMENT_VERSION = 2
 MEASURE_VERSION = 2
-CELLS_AROUND_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class Unit:
         Whether a table is wanted.
     steps
         Folder of the finished steps.
+    large
+        Whether it is worked on block by block.
     n_frames
         How many frames the whole picture has.
     files
@@ -120,6 +123,7 @@ class Unit:
     flat: str
     flat_sha256: str
     steps: str
+    large: bool = False
     n_frames: int = 1
     files: tuple[tuple[str, int, int], ...] = ()
     known: Mapping[str, Step] = field(default_factory=dict)
@@ -168,7 +172,7 @@ def segment_key(unit: Unit, planes: Mapping[str, Any]) -> str:
         options=options.model_dump(mode="json"),
         cells=None
         if unit.nuclei is None
-        else [CELLS_AROUND_VERSION, cell_options_of(unit).model_dump(mode="json")],
+        else [cells_around.VERSION, cell_options_of(unit).model_dump(mode="json")],
         device="cpu",
     )
 
@@ -196,6 +200,7 @@ def measure_key(unit: Unit, planes: Mapping[str, Any], labels: Mapping[str, Any]
         spacing=asdict(unit.spacing),
         main=labels["main"],
         features=_feature_versions(unit.features),
+        compartments=compartments.VERSION,
         requests=list(unit.features),
         region=unit.region_sha256,
         flat=unit.flat_sha256,

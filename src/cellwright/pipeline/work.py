@@ -12,6 +12,7 @@ from cellwright.engine.journal import Step
 from cellwright.engine.run_folder import RunFolder
 from cellwright.pipeline.beside import Beside
 from cellwright.pipeline.failure import Failure
+from cellwright.pipeline.large_plane import is_large
 from cellwright.pipeline.plan import Picture, Settings
 from cellwright.pipeline.plane_set import UnitResult, fingerprint, work_on
 from cellwright.pipeline.unit import Unit, plan_steps
@@ -22,6 +23,8 @@ __all__ = ["Done", "do_units", "units_of"]
 # picture's own bytes (several float64 copies and the tables of foreground pixels).
 _BYTES_PER_PIXEL = 40
 _COPIES = 3
+LARGE_BYTES = 1_500_000_000
+"""Measured: the most that a plane takes that is worked on block by block, however large it is."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def units_of(
             flat=beside.flat[0],
             flat_sha256=beside.flat[1],
             steps=steps,
+            large=is_large(picture.header, settings.method if segment else None),
             n_frames=picture.n_frames,
             files=picture.header.files,
         )
@@ -80,6 +84,8 @@ def memory_of(picture: Picture, settings: Settings) -> int:
     """Bytes that one plane set may need, beside the worker itself."""
     if picture.header is None:
         return 0
+    if is_large(picture.header, settings.method):
+        return LARGE_BYTES
     pixels = picture.header.size("Y") * picture.header.size("X")
     each = settings.method.memory + _BYTES_PER_PIXEL
     return _COPIES * picture.header.plane_bytes + pixels * each

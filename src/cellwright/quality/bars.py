@@ -76,8 +76,9 @@ def full_colours(pixels: Array) -> Floats:
     good = np.isfinite(values)
     if not good.all():
         values = np.where(good, values, values[good].min() if good.any() else 0)
-    low, high = (float(f(initial=0)) for f in (values.min, values.max)) if values.size else (0, 0)
-    low = float(values.min()) if values.size else 0.0
+    if not values.size:
+        return values
+    low, high = float(values.min()), float(values.max())
     return np.asarray((values - low) / max(high - low, 1e-12), np.float32)
 
 
@@ -122,7 +123,7 @@ def _candidates(part: Floats) -> Iterator[Box]:
     longest = _LONGEST * part.shape[1]
     edges: list[tuple[int, int, int, tuple[float, ...]]] = []
     # Each sample by itself: a colour may differ from what is around it in one sample only.
-    strong = (np.abs(step) >= STEP).any(axis=-1)
+    strong = np.logical_or.reduce([np.abs(one) >= STEP for one in np.moveaxis(step, -1, 0)])
     total = np.cumsum(strong, axis=1, dtype=np.int32)
     long = (total[:, shortest - 1 :] - total[:, : total.shape[1] - shortest + 1]) >= shortest - 1
     for row in np.flatnonzero(long.any(axis=1)).tolist():

@@ -69,6 +69,9 @@ _SURE = 12.0
 independent structures: fields of one or two cells are alike by chance. Of 680,000 pairs of
 published pictures all those above both bounds were looked at, and are copies; of the others
 above `_SAME` the highest had 8.5, the lowest copy 15."""
+_FEWEST_STRUCTURES = 8.0
+"""Planes with fewer independent structures are not compared: 99 % of published ones have over
+18, a field with one cell some four."""
 _ALIKE = 0.8
 """Correlation from which neighbours in a series of names count as alike."""
 _SHORTEST_SERIES = 3
@@ -223,8 +226,12 @@ def _alike(entries: Sequence[Entry]) -> dict[Pair, Link]:
     entries = [
         entry for entry in entries if entry.signature != TOO_SMALL and first_of[entry.hash] is entry
     ]
+    if len(entries) < 2:
+        return {}
     small = _decoded([entry.signature for entry in entries])
     structures = _structures(small)
+    rich = np.flatnonzero(structures >= _FEWEST_STRUCTURES)
+    entries, small, structures = [entries[n] for n in rich], small[rich], structures[rich]
     numbers: dict[str, int] = {}
     owner = np.array([numbers.setdefault(e.image, len(numbers)) for e in entries], np.int64)
     best: dict[Pair, Link] = {}
@@ -343,8 +350,6 @@ def _area_means(length: int) -> Floats:
 
 def _decoded(signatures: Sequence[str]) -> Floats:
     """Small pictures (n, `SIDE`, `SIDE`) with mean 0 and standard deviation 1."""
-    if not signatures:
-        return np.zeros((0, SIDE, SIDE), np.float32)
     try:
         raw = b"".join(base64.b64decode(text, validate=True) for text in signatures)
         packed = np.frombuffer(raw, np.uint8).reshape(len(signatures), SIDE * SIDE * 6 // 8)

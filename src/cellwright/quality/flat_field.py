@@ -46,6 +46,9 @@ _FEWEST_WITH_CELLS = 4
 """Pictures with cells, in each half of the batch."""
 _LOW_ORDER, _HIGH_ORDER = 2, 4
 _ROUNDS = 8
+_SHRINK = 1.5
+"""Weights of the polynomial are drawn to 0 by this many variances, as a share of their square
+(James and Stein 1961): what may be chance is no light."""
 _STEADY = 0.9
 """Correlation of the backgrounds of two halves of the batch from which their shape is used."""
 _STEEPEST = 0.9
@@ -56,8 +59,12 @@ two halves of the batch)."""
 _EVEN = 6.0
 """A field whose range is below this many errors is no field: a polynomial that follows the
 chance of where bright cells lie has a range of some two to four."""
-_UNEVEN = 0.02
-"""Least range of a field that is worth a correction."""
+_UNEVEN = 0.05
+"""Least range of a field that is worth a correction: below it the offset cannot be told."""
+_FAINT = 0.02
+"""Least range by the background's shape; below it the cells alone are asked."""
+_LOOSE = 0.15
+"""A field that may have this range by chance is not called even."""
 _FORMAT = "cellwright flat field 1"
 _OLDEST = (1980, 1, 1, 0, 0, 0)
 
@@ -336,9 +343,10 @@ def _judged(bins: Floats, shape: tuple[int, int]) -> FlatField:
         errors.append(float(np.quantile(np.abs(first - second), 0.95)) / 2)
     error = float(np.mean(errors))
     spread = float(np.ptp(field))
-    if error > _DISAGREEMENT:
+    doubtful = spread < _EVEN * error
+    if error > _DISAGREEMENT or (doubtful and spread > _LOOSE):
         raise InputError(
-            f"the light over the field cannot be told from these {len(bins)} pictures: two halves "
+            f"the light over the field cannot be told from these {len(bins)} pictures: halves "
             f"of them differ by {200 * error:.0f} %",
             remedy="give more pictures, with single cells all over the field, or flat pictures",
         )
@@ -348,7 +356,7 @@ def _judged(bins: Floats, shape: tuple[int, int]) -> FlatField:
             "light's doing",
             remedy="give flat pictures",
         )
-    if spread < max(_EVEN * error, _UNEVEN):
+    if doubtful or spread < _UNEVEN:
         words = (
             f"the light is even within {100 * max(spread, error):.0f} %, as {len(bins)} pictures "
             "show; nothing was corrected"
@@ -376,7 +384,7 @@ def _estimate(bins: Floats) -> tuple[Floats, float]:
     field = np.ones(shape)
     if _is_steady(level):
         field = _scaled_form(signal, form)
-    if not _is_steady(level) or float(np.ptp(field)) < _UNEVEN:
+    if not _is_steady(level) or float(np.ptp(field)) < _FAINT:
         field = _fitted(signal)
     field = field / field.mean()
     return np.asarray(field, np.float32), _offset(background + middle, field)
@@ -469,7 +477,15 @@ def _fitted(signal: Numbers) -> Numbers:
         normal = (design * weight[:, None]).T @ design
         ridge = 1e-6 * float(np.trace(normal)) * np.eye(len(normal))
         weights = np.linalg.solve(normal + ridge, (design * weight[:, None]).T @ rest)
-    return np.asarray(np.exp(np.clip(terms @ weights, -3, 3)))
+    # What each picture pulls at the weights tells their variance: its cells are not independent.
+    pull = design * (weight * (rest - design @ weights))[:, None]
+    by_picture = np.array([np.bincount(picture, column, len(signal)) for column in pull.T])
+    many = np.unique(picture).size
+    inverse = np.linalg.inv(normal + ridge)
+    variance = np.diag(inverse @ (by_picture @ by_picture.T) @ inverse)
+    variance = variance * many / max(many - len(weights), 1)
+    kept = np.clip(1 - _SHRINK * variance / np.maximum(weights**2, 1e-12), 0, 1)
+    return np.asarray(np.exp(np.clip(terms @ (kept * weights), -3, 3)))
 
 
 def _cells(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
 from cellwright.quality.plane import Floats
@@ -32,8 +32,8 @@ _SIZES = (11, 14, 20, 36)
 """Font sizes (px) of the templates: small ones look different, as their strokes are one or two
 pixels wide."""
 _FONTS = ("", "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "cmss10.ttf")
-"""The first stands for Pillow's own font, Aileron, whose shapes are those of Helvetica and Arial."""
-_WITHOUT_MICRO = "cmss10.ttf"
+"""The first stands for Pillow's own font, Aileron, with the shapes of Helvetica and Arial."""
+_WITHOUT_MICRO = {"", "cmss10.ttf"}
 _SMALLEST, _LARGEST = 5, 90
 """Height of a character (px)."""
 _WIDEST = 2.0
@@ -129,7 +129,7 @@ def rows_of(found: list[Piece]) -> list[list[Piece]]:
     return sorted(lines, key=lambda line: (line[0].box[0], line[0].box[1]))
 
 
-def match(found: list[Piece], alphabet: str) -> npt.NDArray[np.float32]:
+def match(found: list[Piece], alphabet: str) -> Floats:
     """How much each piece looks like each character of an alphabet.
 
     Returns
@@ -148,14 +148,9 @@ def match(found: list[Piece], alphabet: str) -> npt.NDArray[np.float32]:
     if not found:
         return np.zeros((0, len(alphabet)), np.float32)
     seen = np.stack([_normal(piece.ink) for piece in found])
-    templates, characters = _templates()
-    likeness = seen @ templates.T
-    best = np.full((len(found), len(alphabet)), -1.0, np.float32)
-    for place, character in enumerate(alphabet):
-        chosen = characters == character
-        if chosen.any():
-            best[:, place] = likeness[:, chosen].max(axis=1)
-    return best
+    templates, starts = _templates()
+    likeness = np.maximum.reduceat(seen @ templates.T, starts, axis=1)
+    return np.asarray(likeness[:, [ALPHABET.index(character) for character in alphabet]])
 
 
 def _normal(ink: Floats) -> Floats:
@@ -177,31 +172,42 @@ def _normal(ink: Floats) -> Floats:
 
 
 @cache
-def _templates() -> tuple[Floats, npt.NDArray[np.str_]]:
-    """Characters of all fonts and sizes (n, grid), and which they are."""
+def _templates() -> tuple[Floats, list[int]]:
+    """Characters of all fonts and sizes (n, grid), and where each one of `ALPHABET` begins."""
+    fonts = _fonts()
+    drawn: list[Floats] = []
+    starts = []
+    for character in ALPHABET:
+        starts.append(len(drawn))
+        for name, size, font in fonts:
+            if character != "µ" or name not in _WITHOUT_MICRO:
+                drawn += _drawn(character, size, font)
+    return np.stack(drawn), starts
+
+
+def _fonts() -> list[tuple[str, int, Any]]:
     import matplotlib
-    from PIL import Image as Pillow
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageFont
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    drawn, names = [], []
+    found: list[tuple[str, int, Any]] = []
     for name in _FONTS:
         for size in _SIZES:
-            if name and not (folder / name).is_file():
-                continue
-            font = (
-                ImageFont.truetype(str(folder / name), size)
-                if name
-                else ImageFont.load_default(size)
-            )
-            for character in ALPHABET:
-                canvas = Pillow.new("L", (3 * size, 3 * size))
-                ImageDraw.Draw(canvas).text((size, size), character, fill=255, font=font)
-                ink = np.asarray(canvas, np.float32) / 255
-                rows, columns = (np.flatnonzero((ink > _INK).any(axis=a)) for a in (1, 0))
-                if rows.size == 0 or (character == "µ" and name == _WITHOUT_MICRO):
-                    continue
-                part = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-                drawn.append(_normal(part))
-                names.append(character)
-    return np.stack(drawn), np.array(names)
+            if not name:
+                found.append((name, size, ImageFont.load_default(size)))
+            elif (folder / name).is_file():
+                found.append((name, size, ImageFont.truetype(str(folder / name), size)))
+    return found
+
+
+def _drawn(character: str, size: int, font: Any) -> list[Floats]:
+    from PIL import Image as Pillow
+    from PIL import ImageDraw
+
+    canvas = Pillow.new("L", (3 * size, 3 * size))
+    ImageDraw.Draw(canvas).text((size, size), character, fill=255, font=font)
+    ink = np.asarray(canvas, np.float32) / 255
+    rows, columns = (np.flatnonzero((ink > _INK).any(axis=axis)) for axis in (1, 0))
+    if rows.size == 0:
+        return []
+    return [_normal(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])]

@@ -139,7 +139,7 @@ def _draw_wells(
         side.set_visible(False)
     bar = axes.figure.colorbar(wells, ax=axes, orientation="horizontal", shrink=0.8, aspect=30)
     bar.set_label(title)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, labelsize=8)
 
 
@@ -158,8 +158,8 @@ def _description(title: str, table: pd.DataFrame) -> str:
     text = f"Heat map of {title}: {counted(len(table), 'well')}"
     if not len(known):
         return text + ", none of them measured."
-    most = known.loc[known[COUNT].idxmax()]
-    least = known.loc[known[COUNT].idxmin()]
+    most = known.iloc[int(known[COUNT].to_numpy().argmax())]
+    least = known.iloc[int(known[COUNT].to_numpy().argmin())]
     return (
         f"{text}. Most cells per picture in {most['well']} ({quantity(most[COUNT])}), fewest in "
         f"{least['well']} ({quantity(least[COUNT])})."

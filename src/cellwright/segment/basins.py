@@ -47,7 +47,7 @@ def basins(landscape: Array, mask: Array, ratio: float) -> Array:
     --------
     >>> heights = np.array([[1.0, 4.0, 3.9, 4.0, 1.0, 4.0, 1.0]])
     >>> basins(heights, heights > 0, 0.8)
-    array([[1, 1, 1, 1, 3, 3, 3]], dtype=int32)
+    array([[1, 1, 1, 1, 1, 3, 3]], dtype=int32)
     """
     seeds, count = ndimage.label(peaks(landscape, mask), _EIGHT)
     if count == 0:

@@ -8,12 +8,13 @@ the method that lays it, never by the memory that there is, so that labels do no
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from cellwright.core.errors import RunError
 from cellwright.core.image import Array
 
-__all__ = ["Grid", "Window", "labels_on_open_sides", "pieces", "scratch_plane"]
+__all__ = ["Grid", "Scratch", "Window", "labels_on_frame", "labels_on_open_sides", "pieces"]
 
 PIECE = 2**22
 """Pixels that are looked at together where each stands for itself: 16 MB of float32."""
@@ -174,41 +175,72 @@ def labels_on_open_sides(labels: Array, window: Window, shape: tuple[int, ...]) 
     >>> labels_on_open_sides(np.array([[1, 0], [0, 2]]), Window(0, 0, 2, 2), (2, 9))
     array([2])
     """
+    return _on_sides(labels, window.open_sides(shape))
+
+
+def labels_on_frame(labels: Array, window: Window, shape: tuple[int, ...]) -> Array:
+    """Labels that touch the frame of the plane; see `labels_on_open_sides`.
+
+    Examples
+    --------
+    >>> labels_on_frame(np.array([[1, 0], [0, 2]]), Window(0, 0, 2, 2), (9, 9))
+    array([1])
+    """
     up, before, down, after = window.open_sides(shape)
-    sides = [labels[0]] if up else []
-    sides += [labels[:, 0]] if before else []
-    sides += [labels[-1]] if down else []
-    sides += [labels[:, -1]] if after else []
-    found = np.unique(np.concatenate(sides)) if sides else np.empty(0, labels.dtype)
+    return _on_sides(labels, (not up, not before, not down, not after))
+
+
+def _on_sides(labels: Array, chosen: tuple[bool, bool, bool, bool]) -> Array:
+    sides = (labels[0], labels[:, 0], labels[-1], labels[:, -1])
+    wanted = [side for side, taken in zip(sides, chosen, strict=True) if taken]
+    found = np.unique(np.concatenate(wanted)) if wanted else np.empty(0, labels.dtype)
     return found[found > 0]
 
 
-def scratch_plane(
-    folder: Path, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike
-) -> np.memmap[Any, np.dtype[Any]]:
-    """Make a plane of zeros in a file, mapped into memory.
+class Scratch:
+    """Planes in files of one folder, mapped into memory.
 
-    Its pages belong to the file: the system can write them out and take them back.
+    Their pages belong to the files: the system can write them out and take them back.
 
-    Raises
-    ------
-    RunError
-        If the disk is too full: a page that found no place later would kill the process.
+    Parameters
+    ----------
+    folder
+        Where; whoever made it takes it away.
     """
-    path = folder / name
-    length = max(1, int(np.prod(shape)) * np.dtype(dtype).itemsize)
-    try:
-        with path.open("wb") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, length)
-            elif shutil.disk_usage(folder).free < length:
-                raise OSError(f"{length:,} bytes are not free")
-            else:
-                file.truncate(length)
-    except OSError as error:
-        raise RunError(
-            f"no room for {length / 1e9:.1f} GB of intermediate results: {error}",
-            where=str(folder),
-            remedy="make room on this disk",
-        ) from error
-    return np.memmap(path, dtype, "r+", shape=shape)
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made = 0
+
+    def plane(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+        """Make a plane of zeros.
+
+        Raises
+        ------
+        RunError
+            If the disk is too full: a page that found no place later would kill the process.
+        """
+        self._made += 1
+        path = self._folder / f"{self._made}.raw"
+        length = max(1, math.prod(shape) * np.dtype(dtype).itemsize)
+        try:
+            with path.open("wb") as file:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, length)
+                elif shutil.disk_usage(self._folder).free < length:
+                    raise OSError(f"{length:,} bytes are not free")
+                else:
+                    file.truncate(length)
+        except OSError as error:
+            raise RunError(
+                f"no room for {length / 1e9:.1f} GB of intermediate results: {error}",
+                where=str(self._folder),
+                remedy="make room on this disk",
+            ) from error
+        return np.memmap(path, dtype, "r+", shape=shape)
+
+    def drop(self, plane: Array) -> None:
+        """Take the file of a plane away, as soon as nobody holds the plane any more."""
+        # A system that does not let go of a mapped file leaves it to whoever made the folder.
+        with contextlib.suppress(PermissionError):
+            Path(str(getattr(plane, "filename"))).unlink(missing_ok=True)  # noqa: B009

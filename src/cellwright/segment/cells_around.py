@@ -41,11 +41,9 @@ HOLE_SHARE = 0.5
 """Diameter, in nuclei, of the largest hole that is a vacuole: a larger one that holds no nucleus
 is ground between cells."""
 
-RIM_SHARE = 0.25
-"""Width of the rim in which outlines are moved to half height, in diameters of a nucleus."""
-
-LEAST_RIM_PX = 3.0
-"""And in pixels, at least: light falls over some three pixels at the sharpest edge."""
+RIM_PX = 3
+"""Width of the rim in which outlines are moved to half height: light falls over some three pixels
+at a sharp edge. A wider one would take thin rims of cells away."""
 
 STAINED = 0.5
 """A nucleus of which less lies in the stain, and around which less of the band does, is bare."""
@@ -235,22 +233,20 @@ def _stain_of(
         decisions["no_stain"] = "nothing above the threshold"
         return nothing
     if options.level is None:
-        mask = _to_half_height(mask, smooth, ground, diameter)
+        mask = _to_half_height(mask, smooth, ground)
     hole = None if diameter is None else HOLE_SHARE * diameter
     return _Stain(fill_small_holes(mask, hole), heights, ground)
 
 
-def _to_half_height(mask: Array, smooth: Array, ground: float, diameter: float | None) -> Array:
+def _to_half_height(mask: Array, smooth: Array, ground: float) -> Array:
     """Move outlines in to where the light is half of what it is just inside of them.
 
     A blurred edge has its true place at half height; one threshold for dim and bright cells
     draws the bright ones too large. What is half the way down in the midst of a cell stays.
     """
-    reach = max(LEAST_RIM_PX, RIM_SHARE * (diameter or 0.0))
-    size = 2 * round(reach) + 1
-    beside = ndimage.maximum_filter(smooth, size, mode="nearest")
+    beside = ndimage.maximum_filter(smooth, 2 * RIM_PX + 1, mode="nearest")
     low = smooth - np.float32(ground) <= (beside - np.float32(ground)) / 2
-    kept: Array = mask & ~(low & (distance_inside(mask) <= reach))
+    kept: Array = mask & ~(low & (distance_inside(mask) <= RIM_PX))
     return kept
 
 
@@ -273,9 +269,10 @@ def _grown(
     """Cells around the nuclei, then cells without; numbers with gaps."""
     seeds = np.where(bare, 0, nuclei)
     mask = stain.mask | (seeds > 0)
+    if mask.any():
+        mask = fill_small_holes(mask, HOLE_SHARE * diameter) & ~bare
     if not mask.any():
         return np.where(bare, nuclei, 0)
-    mask = fill_small_holes(mask, HOLE_SHARE * diameter) & ~bare
     scale = max(1.0, SMOOTHING_SHARE * diameter)
     root = np.sqrt(np.maximum(stain.heights - np.float32(stain.ground), 0))
     slope = ndimage.gaussian_gradient_magnitude(root, scale, mode="nearest")
@@ -297,9 +294,7 @@ def _grown(
     return np.where(bare, nuclei, parts)
 
 
-def _without_nucleus(
-    nuclei: Array, mask: Array, inside: Array, root: Array, neck: float
-) -> Array:
+def _without_nucleus(nuclei: Array, mask: Array, inside: Array, root: Array, neck: float) -> Array:
     """Seeds of cells without a nucleus, numbers with gaps: bodies of stain that hold none."""
     pieces, count = ndimage.label(mask, np.ones((3, 3), bool))
     holds = np.bincount(pieces[nuclei > 0], minlength=count + 1) > 0

@@ -10,7 +10,7 @@ from scipy import ndimage, sparse
 from scipy.sparse import csgraph
 
 from cellwright.core.image import Array
-from cellwright.segment.blocks import Grid, Window, labels_on_open_sides
+from cellwright.segment.blocks import Grid, Window, labels_on_frame, labels_on_open_sides
 
 __all__ = ["EIGHT", "FOUR", "Components", "components_of", "joined"]
 
@@ -93,7 +93,7 @@ def components_of(read: Read, grid: Grid, structure: Array) -> Components:
         labels, count = ndimage.label(read(core), structure)
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
         framed = np.zeros(count + 1, bool)
-        framed[_on_closed_sides(labels, core, grid.shape)] = True
+        framed[labels_on_frame(labels, core, grid.shape)] = True
         crossing = labels_on_open_sides(labels, core, grid.shape)
         inner = np.ones(count + 1, bool)
         inner[0] = False
@@ -206,15 +206,6 @@ def _boxes(labels: Array, count: int, wanted: Array) -> Array:
     order[wanted] = np.arange(1, wanted.size + 1)
     found = ndimage.find_objects(order[labels], wanted.size)
     return np.array([(y.start, x.start, y.stop, x.stop) for y, x in found], np.int64)
-
-
-def _on_closed_sides(labels: Array, core: Window, shape: tuple[int, ...]) -> Array:
-    up, before, down, after = core.open_sides(shape)
-    sides = [] if up else [labels[0]]
-    sides += [] if before else [labels[:, 0]]
-    sides += [] if down else [labels[-1]]
-    sides += [] if after else [labels[:, -1]]
-    return np.unique(np.concatenate(sides)) if sides else np.empty(0, labels.dtype)
 
 
 def _flat(parts: list[Array], dtype: type) -> Array:

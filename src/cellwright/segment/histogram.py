@@ -15,6 +15,7 @@ __all__ = [
     "FROM_COUNTS",
     "Algorithm",
     "Histogram",
+    "Tally",
     "cut_of",
     "histogram_of",
     "otsu",
@@ -51,6 +52,34 @@ class Histogram:
     centres: Array
 
 
+class Tally:
+    """Counts values into bins, array by array.
+
+    Parameters
+    ----------
+    least, most
+        The lowest and the highest of all values.
+    """
+
+    def __init__(self, least: float, most: float) -> None:
+        self._least, self._most = least, most
+        # Wide enough that the edges of the bins differ from each other.
+        narrow = BINS * float(np.spacing(np.float32(max(abs(least), abs(most)))))
+        self._range = (least, max(most, least + narrow))
+        self._counts = np.zeros(BINS, np.int64)
+        self._edges = np.zeros(BINS + 1)
+
+    def add(self, values: Array) -> None:
+        """Count the values of an array."""
+        counts, self._edges = np.histogram(values, bins=BINS, range=self._range)
+        self._counts += counts
+
+    def histogram(self) -> Histogram:
+        """Give what was counted."""
+        centres = (self._edges[1:] + self._edges[:-1]) / 2
+        return Histogram(self._least, self._most, self._counts.astype(np.float64), centres)
+
+
 def histogram_of(chunks: Chunks) -> Histogram:
     """Count values that come array by array; the same as of all at once.
 
@@ -59,15 +88,10 @@ def histogram_of(chunks: Chunks) -> Histogram:
     >>> histogram_of(lambda: [np.array([0.0, 1.0]), np.array([1.0])]).counts[[0, -1]].tolist()
     [1.0, 2.0]
     """
-    least, most = extremes(chunks)
-    # Wide enough that the edges of the bins differ from each other.
-    last = max(most, least + BINS * float(np.spacing(np.float32(max(abs(least), abs(most))))))
-    counts = np.zeros(BINS, np.int64)
-    edges = np.zeros(BINS + 1)
+    tally = Tally(*extremes(chunks))
     for chunk in chunks():
-        more, edges = np.histogram(chunk, bins=BINS, range=(least, last))
-        counts += more
-    return Histogram(least, most, counts.astype(np.float64), (edges[1:] + edges[:-1]) / 2)
+        tally.add(chunk)
+    return tally.histogram()
 
 
 def _between_classes(counts: Array, centres: Array) -> Array:

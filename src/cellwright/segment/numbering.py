@@ -112,8 +112,7 @@ def without_small(labels: Array, least: float | None, floor: float = 0) -> tuple
     least = least_area(present, least, floor)
     if present.size == 0:
         return labels, least, 0
-    keep = size >= least
-    keep[0] = False
+    keep = (size >= least) & (size > 0)
     return np.where(keep[labels], labels, 0), least, int(present.size - keep.sum())
 
 

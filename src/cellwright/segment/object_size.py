@@ -8,7 +8,13 @@ import numpy as np
 from cellwright.core.image import Array
 from cellwright.segment.peaks import peaks
 
-__all__ = ["distance_inside", "typical_diameter", "weighted_median"]
+__all__ = [
+    "distance_inside",
+    "from_squared",
+    "squared_distance",
+    "typical_diameter",
+    "weighted_median",
+]
 
 
 def distance_inside(mask: Array) -> Array:
@@ -33,7 +39,19 @@ def distance_inside(mask: Array) -> Array:
     """
     if mask.all():
         return np.full(mask.shape, max(mask.shape), np.float32)
-    squared = edt.edtsq(np.ascontiguousarray(mask, np.uint8), black_border=False, parallel=1)
+    return from_squared(squared_distance(mask))
+
+
+def squared_distance(mask: Array) -> Array:
+    """Squared distance to the middle of the nearest pixel outside, of which there is one."""
+    squared: Array = edt.edtsq(
+        np.ascontiguousarray(mask, np.uint8), black_border=False, parallel=1
+    )
+    return squared
+
+
+def from_squared(squared: Array) -> Array:
+    """Distance to the edge, from the squared distance to the nearest pixel outside."""
     distance: Array = np.maximum(np.sqrt(squared, dtype=np.float32) - np.float32(0.5), 0)
     return distance
 

@@ -48,7 +48,10 @@ BESIDE = 0.25
 
 SMALL = 0.2
 """Part of the median nucleus's area below which a nucleus is a micronucleus or a fragment: a
-third to a half of the diameter."""
+third to a half of the diameter. Not where the frame of the picture cuts it."""
+
+FRAGMENT_REACH = 0.5
+"""Widest gap between a fragment and the nucleus of its cell, in diameters of a nucleus."""
 
 ROUNDS = 8
 """At most this many rounds of joining pairs: nobody looks for cells with over 256 nuclei."""
@@ -109,6 +112,8 @@ def share(parts: Array, around: Surroundings, neck: float) -> Array:
     sizes = np.bincount(around.nuclei.ravel(), minlength=count + 1)
     sizes[0] = 0
     small = (sizes > 0) & (sizes < SMALL * np.median(sizes[sizes > 0]))
+    for edge in (0, -1):
+        small[around.nuclei[edge]] = small[around.nuclei[:, edge]] = False
     pairs = _borders(np.where(parts <= nuclei, parts, 0))
     for _ in range(ROUNDS):
         step = _one_round(target[parts], pairs, around, neck, small)
@@ -171,7 +176,7 @@ def _one_round(
     even = np.minimum(beyond[low], beyond[high]) >= EVEN * np.maximum(beyond[low], beyond[high])
     no_neck = width >= neck * np.minimum(widest[low], widest[high])
 
-    fragment = (small[low] | small[high]) & (gap <= REACH_ALONE * d)
+    fragment = (small[low] | small[high]) & (gap <= FRAGMENT_REACH * d)
     likely = (gap <= REACH_ALONE * d) & no_line & even & no_neck
     chosen = _mutual(low, high, gap, likely | fragment, count)
     if not chosen.any():

@@ -66,7 +66,7 @@ class Threshold:
     """Threshold and watershed; see `ThresholdOptions`."""
 
     name = "threshold"
-    version = 1
+    version = 2
     options: type[Options] = ThresholdOptions
     memory = 120
     """Bytes a pixel: 65 measured (16-bit grey and 8-bit colour), and room for 64-bit floats."""

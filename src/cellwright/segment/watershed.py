@@ -66,7 +66,7 @@ class Watershed:
     """Watershed of the borders; see `WatershedOptions`."""
 
     name = "watershed"
-    version = 1
+    version = 2
     options: type[Options] = WatershedOptions
     memory = 120
     """Bytes a pixel: 50 measured, and room for 64-bit floats."""

@@ -11,7 +11,7 @@ __all__ = ["PATTERN"]
 _NAME = re.compile(
     rf"(?:(?P<plate>.+)_)?(?P<well>{WELL})(?:_s(?P<site>[0-9]{{1,4}}))?"
     r"(?:_w(?P<wave>[0-9]{1,2}))?(?:_z(?P<z>[0-9]{1,4}))?(?P<thumb>_thumb)?"
-    r"(?P<uuid>[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})?\Z"
+    r"(?P<uuid>[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?\Z"
 )
 _STEP = re.compile(r"(?i)(zstep|timepoint)_?([0-9]{1,6})\Z")
 

@@ -39,10 +39,10 @@ def match(name: str, folder: str) -> Place | None:
     numbers = tuple(int(digits) for digits in _NUMBERS.findall(name))
     if place is None or not well_name(well):
         return None
+    frame: tuple[int, ...] = numbers or (0,)
+    depth: int | None = None
     if stack is not None:
         frame, depth = (int(stack[1]),), numbers[-1] if numbers else 0
-    else:
-        frame, depth = numbers or (0,), None
     return Place(
         rest=f"{well}/{point}",
         folder="/".join(above),

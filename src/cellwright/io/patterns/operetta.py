@@ -87,7 +87,7 @@ def _described(path: Path) -> Description:
         for axis in "xy":
             size = number_of(record.texts.get(f"ImageResolution{axis.upper()}"))
             if size is not None and size > 0:
-                sizes[axis].add(size * _UM_PER_M)
+                sizes[axis].add(round(size * _UM_PER_M, 9))
         if record.name == "Plate" and record.texts.get("PlateID"):
             plates.append(record.texts["PlateID"])
     only = {axis: values.pop() if len(values) == 1 else None for axis, values in sizes.items()}

@@ -1,0 +1,307 @@
+"""What happens to a plane set that is too large for memory: the same steps, block by block."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+
+from cellwright.core.errors import InputError, UnreadableError, UnsupportedError
+from cellwright.core.image import Array, LazyArray
+from cellwright.core.method import LargeMethod
+from cellwright.engine.journal import Step
+from cellwright.engine.keys import file_digest, streamed_hash
+from cellwright.engine.run_folder import step_file, step_folder, write_step_file
+from cellwright.io.label_image import decode_labels
+from cellwright.io.ome_zarr_write import LabelsZarrWriter
+from cellwright.io.region_file import read_region
+from cellwright.measure.counting import count_plane
+from cellwright.measure.filters import apply_rules, parse_rule
+from cellwright.measure.large import locate_cells, measure_large
+from cellwright.measure.separation import separation
+from cellwright.measure.table import loaded_features
+from cellwright.pipeline.clock import Clock
+from cellwright.pipeline.corrections import ZARR, count_edited_in
+from cellwright.pipeline.large_plane import (
+    STRIP_ROWS,
+    LargePlane,
+    Survey,
+    large_planes,
+    main_plane,
+    mosaic,
+    strips,
+    survey,
+)
+from cellwright.pipeline.measuring import FILTERED, number, packed
+from cellwright.pipeline.probe import file_states, open_scene
+from cellwright.pipeline.unit import (
+    Unit,
+    given_key,
+    measure_key,
+    method_of,
+    options_of,
+    planes_key,
+    quality_key,
+    segment_key,
+)
+from cellwright.quality.duplicates import signature
+from cellwright.quality.judge import judge_plane
+
+__all__ = ["large_fingerprint", "work_on_large"]
+
+_FILTERED = FILTERED.replace(".tif", ZARR)
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """The planes of all channels, and what one reading of each told; read when first needed."""
+
+    planes: Mapping[str, LargePlane]
+    bits: int | None
+    surveys: dict[str, Survey]
+
+    def survey(self, name: str) -> Survey:
+        if name not in self.surveys:
+            self.surveys[name] = survey(self.planes[name])
+        return self.surveys[name]
+
+
+def large_fingerprint(unit: Unit, clock: Clock) -> Step:
+    """Only read the planes and hash them."""
+    with clock("read"):
+        return _planes_step(unit, _opened(unit))
+
+
+def work_on_large(unit: Unit, clock: Clock) -> tuple[Step, ...]:
+    """Do all steps of a unit that are not known yet.
+
+    Raises
+    ------
+    UnsupportedError
+        For what cannot be done block by block.
+    """
+    if unit.nuclei is not None:
+        raise UnsupportedError(
+            "nuclei and cells cannot be related block by block yet",
+            remedy="cut the picture into parts of less than 100 megapixels",
+        )
+    if unit.flat:
+        raise UnsupportedError(
+            "light cannot be evened block by block yet", remedy="leave --flat-field out"
+        )
+    computed: list[Step] = []
+    with clock("read"):
+        picture = _opened(unit)
+        read = unit.known.get("planes") or _planes_step(unit, picture)
+        if "planes" not in unit.known:
+            computed.append(read)
+    if "quality" not in unit.known:
+        with clock("quality"):
+            computed.append(_quality_step(unit, picture, read))
+    labelled: Step | None = None
+    if unit.method:
+        with clock("segment"):
+            labelled = unit.known.get("segment") or _segment_step(unit, picture, read)
+        if "segment" not in unit.known:
+            computed.append(labelled)
+    if unit.given:
+        with clock("given"):
+            labelled = unit.known.get("given") or _given_step(unit, picture, labelled)
+        if "given" not in unit.known:
+            computed.append(labelled)
+    if "measure" not in unit.known and labelled is not None:
+        with clock("measure"):
+            computed.append(_measure_step(unit, picture, read, labelled))
+    return tuple(computed)
+
+
+def _opened(unit: Unit) -> _Picture:
+    image = open_scene(unit.where, unit.scene, unit.image)
+    if file_states(name for name, _, _ in unit.files) != unit.files:
+        raise InputError(
+            "the file changed while the run went on", remedy="start the same command again"
+        )
+    return _Picture(large_planes(image, unit.frame, unit.project), image.bits, {})
+
+
+def _planes_step(unit: Unit, picture: _Picture) -> Step:
+    found = {name: picture.survey(name) for name in picture.planes}
+    for name, one in found.items():
+        if one.not_finite and one.lowest is None:
+            raise UnreadableError(f"every pixel of channel {name!r} is NaN or infinite")
+    facts = {
+        "hashes": {name: one.hash for name, one in found.items()},
+        "bits": picture.bits,
+        "not_finite": sum(one.not_finite for one in found.values()),
+        "lowest": {name: one.lowest for name, one in found.items()},
+        "overlays": [],
+    }
+    return Step("planes", planes_key(unit), {}, facts)
+
+
+def _quality_step(unit: Unit, picture: _Picture, read: Step) -> Step:
+    findings = []
+    for name, plane in picture.planes.items():
+        for f in judge_plane(mosaic(plane), name, picture.bits, dict(unit.thresholds)):
+            value = None if np.isnan(f.value) else float(f.value)
+            findings.append({
+                "check": f.check, "channel": f.channel, "value": value, "verdict": f.verdict,
+                "reason": f.reason,
+            })  # fmt: skip
+    facts = {
+        "findings": findings,
+        "signatures": {name: signature(picture.survey(name).small) for name in picture.planes},
+        "profiles": {},
+    }
+    return Step("quality", quality_key(unit, read.facts), {}, facts)
+
+
+def _segment_step(unit: Unit, picture: _Picture, read: Step) -> Step:
+    method = method_of(unit.method)
+    if not isinstance(method, LargeMethod):
+        raise UnsupportedError(
+            f"the method {unit.method} cannot work block by block",
+            remedy="choose --method threshold, or cut the picture into parts",
+        )
+    plane = main_plane(dict(picture.planes), unit.channel)
+    known = [value for value in read.facts["lowest"].values() if value is not None]
+    lowest = min(known) if known else None
+    key = segment_key(unit, read.facts)
+    steps = Path(unit.steps)
+    shape = plane.shape[:2]
+    scratch = steps.parent / "tmp" / uuid4().hex
+    scratch.mkdir(parents=True)
+    try:
+        with step_folder(steps, key, f"{method.kind}{ZARR}") as folder:
+            with LabelsZarrWriter(folder, shape, spacing=unit.spacing, name=method.kind) as writer:
+                decisions = method.segment_large(
+                    replace(plane, lowest=lowest), options_of(method, unit), writer, scratch
+                )
+                writer.finish()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return _labels_step(unit, "segment", key, method.kind, {"decisions": dict(decisions)})
+
+
+def _labels_step(unit: Unit, name: str, key: str, kind: str, more: Mapping[str, Any]) -> Step:
+    path = step_file(Path(unit.steps), key, f"{kind}{ZARR}")
+    facts = {
+        "objects": [kind],
+        "main": kind,
+        "hash": {kind: _hash(decode_labels(path).data)},
+        "decisions": {},
+        **more,
+    }
+    return Step(name, key, {path.name.removeprefix(f"{key}."): file_digest(path)}, facts)
+
+
+def _hash(labels: Array | LazyArray) -> str:
+    return streamed_hash(np.dtype(np.uint32), tuple(labels.shape), strips(labels))
+
+
+def _given_step(unit: Unit, picture: _Picture, found: Step | None) -> Step:
+    [given] = unit.given
+    shape = next(iter(picture.planes.values())).shape[:2]
+    try:
+        labels = decode_labels(Path(given.path)).data
+    except InputError as error:
+        raise InputError(
+            f"its labels in {Path(given.path).name} cannot be used: {error.what}"
+        ) from error
+    if tuple(labels.shape) != shape:
+        raise InputError(
+            f"the labels are {labels.shape}, the picture is {shape}",
+            remedy="labels and picture must have the same size",
+        )
+    kind = found.facts["main"] if found is not None else "cell"
+    key = given_key(unit, found)
+    facts: dict[str, Any] = {}
+    if found is not None:
+        before = _labels_of(unit, found)
+        pairs = zip(strips(before), strips(labels), strict=True)
+        facts = {"edited": count_edited_in(pairs), "removed": {}}
+    _write(unit, key, f"{kind}{ZARR}", labels, None)
+    return _labels_step(unit, "given", key, kind, facts)
+
+
+def _labels_of(unit: Unit, step: Step) -> Array | LazyArray:
+    return decode_labels(
+        step_file(Path(unit.steps), step.key, f"{step.facts['main']}{ZARR}")
+    ).data
+
+
+def _write(
+    unit: Unit, key: str, ending: str, labels: Array | LazyArray, kept: Array | None
+) -> Path:
+    """Write labels as a part of a step; with `kept`, only those that it says."""
+    height, width = labels.shape
+    with step_folder(Path(unit.steps), key, ending) as folder:
+        with LabelsZarrWriter(folder, (height, width), spacing=unit.spacing) as writer:
+            for number, strip in enumerate(strips(labels)):
+                shown = strip if kept is None else np.where(kept[strip], strip, 0)
+                writer.write(number * STRIP_ROWS, 0, shown.astype(np.uint32))
+            writer.finish()
+    return step_file(Path(unit.steps), key, ending)
+
+
+def _measure_step(unit: Unit, picture: _Picture, read: Step, labelled: Step) -> Step:
+    key = measure_key(unit, read.facts, labelled.facts)
+    labels = _labels_of(unit, labelled)
+    planes, features = dict(picture.planes), loaded_features(unit.features)
+    rules = [parse_rule(text) for text in unit.filters]
+    files: dict[str, str] = {}
+    removed: dict[str, int] = {}
+    table: pd.DataFrame | None = None
+    if rules or unit.measure:
+        table = measure_large(labels, planes, unit.spacing, features)
+        keep, removed = apply_rules(table, rules)
+        if not keep.all():
+            kept = np.zeros(int(table["label"].max()) + 1, bool)
+            kept[table["label"].to_numpy()[keep]] = True
+            path = _write(unit, key, _FILTERED, labels, kept)
+            files[_FILTERED] = file_digest(path)
+            labels = decode_labels(path).data
+            if unit.measure:  # again, since neighbours and background depend on who is there
+                table = measure_large(labels, planes, unit.spacing, features)
+    cells = locate_cells(labels)
+    small = picture.survey(list(planes)[max(unit.channel, 0)]).small
+    step = max(1, -(-max(labels.shape) // max(small.shape)))
+    facts: dict[str, Any] = {
+        "n_cells": len(cells.labels),
+        "removed": {name: int(n) for name, n in removed.items()},
+        "separation": number(separation(small, _thinned(labels, small.shape, step))),
+        "coverage": float(cells.area.sum() / (labels.shape[0] * labels.shape[1])),
+        "area_median_px": number(float(np.median(cells.area)) if len(cells.area) else np.nan),
+        "labels_hash": _hash(labels),
+    }
+    if table is not None and unit.measure:
+        shape = (labels.shape[0], labels.shape[1])
+        region = read_region(Path(unit.region), shape, unit.image) if unit.region else None
+        counted = count_plane(table, np.broadcast_to(np.uint32(0), shape), region)
+        facts |= {
+            "counting": {n: number(v) for n, v in counted.facts.items()}
+            | {"reason": counted.reason},
+            "flat": [],
+        }
+        table = table.assign(**counted.columns)
+        files |= write_step_file(Path(unit.steps), key, "npz", packed(table))
+    return Step("measure", key, files, facts)
+
+
+def _thinned(labels: Array | LazyArray, shape: tuple[int, ...], step: int) -> Array:
+    """Labels at the pixels that `survey` keeps."""
+    rows: list[Array] = []
+    row = 0
+    for strip in strips(labels):
+        rows.append(strip[-row % step :: step, ::step])
+        row += len(strip)
+    thinned = np.concatenate(rows)
+    assert thinned.shape == shape[:2]
+    return thinned
+
