@@ -9,6 +9,9 @@ memory, then the best of two more. With ``--peer`` the same columns are measured
 ``skimage.measure.regionprops_table`` on a cut-out of 1024 × 1024, and its time is scaled up by
 the number of cells (the whole takes minutes); left out there are neighbours, density, smallest
 Feret diameter, convex perimeter and background, which it does not have.
+
+A second table has the same pictures measured block by block, as pictures are that do not fit
+into memory, and the families that are measured on request.
 """
 
 from __future__ import annotations
@@ -23,12 +26,16 @@ import numpy.typing as npt
 import skimage.measure
 
 from cellwright.core.image import Spacing
+from cellwright.measure.large import measure_large
 from cellwright.measure.regions import Regions
+from cellwright.measure.spots import measure_spots
 from cellwright.measure.table import loaded_features, measure_plane
+from cellwright.measure.texture import measure_texture
 
 SIDE = 4096
 REPEATS = 2
 CUT = 1024
+BLOCK = 1024
 PEER_PROPERTIES = (
     "label", "area", "perimeter", "equivalent_diameter_area", "axis_major_length",
     "axis_minor_length", "eccentricity", "orientation", "extent", "bbox", "centroid",
@@ -79,12 +86,13 @@ def main() -> None:
         f"{'picture':<28}{'cells':>8}{'first s':>9}{'best s':>8}  {'families, s':<64}"
         f"{'peer s':>9}{'ratio':>7}"
     )
-    for name, labels in (
+    pictures = (
         ("100,000 cells of 52 px", discs(100_000, 52)),
         ("20,000 cells of 260 px", discs(20_000, 260)),
         ("closed layer, 100,000", layer(100_000)),
         ("one cell, whole picture", np.ones((SIDE, SIDE), np.uint32)),
-    ):
+    )
+    for name, labels in pictures:
         planes = {"0": noise + 50 * (labels > 0).astype(np.float32)}
         first, table = timed(measure_plane, labels, planes, Spacing())
         seconds = min(timed(measure_plane, labels, planes, Spacing())[0] for _ in range(REPEATS))
@@ -106,6 +114,20 @@ def main() -> None:
             peer = f"{took:>9.1f}{took / seconds:>7.0f}"
         print(
             f"{name:<28}{len(table):>8}{first:>9.2f}{seconds:>8.2f}  {', '.join(parts):<64}{peer}",
+            flush=True,
+        )
+
+    print(f"\n{'picture':<28}{'cells':>8}{'whole':>9}{'blocks':>9}{'texture':>9}{'spots':>9}")
+    for name, labels in pictures:
+        planes = {"0": noise + 50 * (labels > 0).astype(np.float32)}
+        whole, table = timed(measure_plane, labels, planes, Spacing())
+        blocks, again = timed(measure_large, labels, planes, Spacing(), None, BLOCK)
+        if not table.equals(again):
+            raise SystemExit(f"{name}: the two tables differ")
+        regions = Regions(labels, planes)
+        texture, spots = (timed(family, regions)[0] for family in (measure_texture, measure_spots))
+        print(
+            f"{name:<28}{len(table):>8}{whole:>9.2f}{blocks:>9.2f}{texture:>9.2f}{spots:>9.2f}",
             flush=True,
         )
 

@@ -28,6 +28,7 @@ def discs(centres: list[tuple[int, int]], radius: float = 9, size: int = 128) ->
     return np.clip(plane, 0, 255).astype(np.uint8)
 
 
+SCATTERED = [(20, 30), (25, 75), (30, 110), (90, 60)]
 GRID = [(r, c) for r in (20, 60, 100) for c in (20, 60, 100)]
 
 
@@ -38,7 +39,7 @@ def pictures(tmp_path: Path) -> Path:
     (folder / "sub").mkdir(parents=True)
     Pillow.fromarray(discs(GRID)).save(folder / "nine.png")
     Pillow.fromarray(discs(GRID[:5])).save(folder / "five.png")
-    Pillow.fromarray(discs(GRID[:4])).save(folder / "sub" / "four.png")
+    Pillow.fromarray(discs(SCATTERED)).save(folder / "sub" / "four.png")
     movie = np.stack([discs(GRID[:n]) for n in (4, 3, 2)])
     tifffile.imwrite(
         folder / "movie.tif",

@@ -676,3 +676,63 @@ def test_a_picture_written_is_found_and_read(tmp_path: Path) -> None:
     [found] = find_inputs([tmp_path]).found
     back = read(found.path)
     assert (back.axes, back.channels, back.spacing) == (image.axes, image.channels, image.spacing)
+
+
+_RUBBISH: list[Any] = [
+    None, True, -1, 0, 1.5, 2**63, 1e308, "", "x", "../..", "0", [], [1], [[1]], {}, {"name": "y"},
+    {"id": "zlib"}, "NaN", [None, "y"], {"configuration": 5}, "\ud800", ["0"] * 9,
+]  # fmt: skip
+
+
+def _mutated(found: Any, rng: np.random.Generator) -> Any:
+    """Change, drop or repeat something, somewhere in a document."""
+    if isinstance(found, dict) and found and rng.random() < 0.85:
+        key = sorted(found)[int(rng.integers(len(found)))]
+        if rng.random() < 0.1:
+            return {k: v for k, v in found.items() if k != key}
+        return {**found, key: _mutated(found[key], rng)}
+    if isinstance(found, list) and found and rng.random() < 0.85:
+        place = int(rng.integers(len(found)))
+        if rng.random() < 0.1:
+            return found[:place] + found[place + 1 :]
+        return [*found[:place], _mutated(found[place], rng), *found[place + 1 :]]
+    return _RUBBISH[int(rng.integers(len(_RUBBISH)))]
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_damaged_stores_fail_and_never_otherwise(tmp_path: Path, version: str) -> None:
+    path = _plate(tmp_path / "p.zarr", wells=1, version=version)
+    sharded: dict[str, Any] = {"shards": (32, 48), "chunks": (16, 16)}
+    if version == "0.4":
+        sharded = {}
+    _group(path / "B/03/0", RAMP[0, 0, 0], "yx", version=version, overwrite=True, **sharded)
+    field = path / "B/03/0"
+    names = [".zattrs", "0/.zarray"] if version == "0.4" else ["zarr.json", "0/zarr.json"]
+    documents = [field / name for name in names]
+    documents += [path / "B/03" / names[0], path / names[0]]
+    chunks = [file for file in tree_files(field) if file not in documents]
+    rng = np.random.default_rng(7)
+    outcomes = set()
+    for _ in range(120):
+        document = documents[int(rng.integers(len(documents)))]
+        if rng.random() < 0.2:
+            document = chunks[int(rng.integers(len(chunks)))]
+        whole = document.read_bytes()
+        if document in chunks:
+            raw = bytearray(whole)
+            for place in rng.integers(0, len(raw), 6):
+                raw[place] = int(rng.integers(256))
+            document.write_bytes(raw[: int(rng.integers(1, len(raw) + 1))])
+        else:
+            changed = _mutated(json.loads(whole), rng)
+            document.write_text(json.dumps(changed))
+        for place in (field, path):
+            try:
+                for image in open_images(place):
+                    if np.prod(image.shape) < 10**7:
+                        image.pixels()
+                outcomes.add("read")
+            except InputError:
+                outcomes.add("refused")
+        document.write_bytes(whole)
+    assert outcomes == {"read", "refused"}

@@ -51,7 +51,7 @@ def _fill(rings: list[Any], shape: tuple[int, int]) -> Mask:
     inside = np.zeros(len(middles), int)
     for ring in rings:
         inside += Line(np.asarray(ring, float)).contains_points(middles)
-    return (inside % 2 == 1).reshape(shape)
+    return np.asarray(inside % 2 == 1).reshape(shape)
 
 
 def _bytes(writer: OutlineWriter, labels: Any, **known: Any) -> bytes:

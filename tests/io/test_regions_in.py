@@ -80,7 +80,7 @@ def _odd(rings: list[npt.NDArray[np.float64]], points: npt.NDArray[np.float64]) 
             between = (points[:, 1] >= min(y0, y1)) & (points[:, 1] < max(y0, y1))
             side = (x1 - x0) * (points[:, 1] - y0) - (points[:, 0] - x0) * (y1 - y0)
             meets += between & (side * np.sign(y1 - y0) > 0)
-    return meets % 2 == 1
+    return np.asarray(meets % 2 == 1)
 
 
 def test_polygons_that_share_an_edge_share_no_pixel_and_leave_none() -> None:
@@ -93,7 +93,7 @@ def test_polygons_that_share_an_edge_share_no_pixel_and_leave_none() -> None:
 
 def test_rectangles_and_ovals_of_fiji(tmp_path: Path) -> None:
     path = tmp_path / "b.roi"
-    box = {"left": 4, "top": 2, "right": 16, "bottom": 12}
+    box: dict[str, Any] = {"left": 4, "top": 2, "right": 16, "bottom": 12}
     ImagejRoi(roitype=ROI_TYPE.RECT, **box).tofile(path)
     np.testing.assert_array_equal(_read(path), _box(2, 4, 12, 16))
 
@@ -163,7 +163,7 @@ def test_geojson_in_all_its_wrappings(tmp_path: Path) -> None:
     one = _box(2, 2, 12, 12) & ~_box(4, 4, 6, 6)
     both = one | _box(5, 20, 8, 23)
     feature = {"type": "Feature", "geometry": two, "properties": {"objectType": "annotation"}}
-    empty = {"type": "Feature", "geometry": None, "properties": {}}
+    empty: dict[str, Any] = {"type": "Feature", "geometry": None, "properties": {}}
     for value, expected in (
         (holed, one),
         (two, both),

@@ -163,7 +163,7 @@ def _estimates(
     places = np.arange(per_axis) * len(plane.labels) // per_axis
     for top in places:
         for left in places:
-            labels = plane.window(top, left, side)
+            labels = plane.window(int(top), int(left), side)
             table = _table(labels)
             found = count_plane(table, labels, region)
             density.append(found.facts["density_per_mpx"])
@@ -284,7 +284,7 @@ def test_without_cells_the_density_is_0_and_without_region_unknown() -> None:
     labels[4, 4], labels[0, 3] = 0, 1
     all_cut = count_plane(_table(labels), labels)
     assert all_cut.facts["density_per_mpx"] == 0
-    assert all_cut.reason == "all 1 cells touch the border, so none is counted"
+    assert all_cut.reason == "no cell is counted: each of the 1 in the region touches the border"
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -22,11 +22,11 @@ from cellwright.quality.flat_field import (
 from cellwright.simulate.camera import uneven
 from cellwright.simulate.nuclei import simulate_nuclei
 
-SHAPE = (192, 256)
+SHAPE = (256, 320)
 
 
 def batch(
-    light: Array, n: int = 16, offset: float = 500.0, seed: int = 0, cells: int = 25
+    light: Array, n: int = 16, offset: float = 500.0, seed: int = 0, cells: int = 30
 ) -> tuple[list[Array], list[Array], list[Array]]:
     """Pictures in a light, the same without it, and their labels."""
     lit, even, truths = [], [], []
@@ -41,7 +41,7 @@ def batch(
 
 
 def relative(light: Array) -> Array:
-    return light / light.mean()
+    return np.asarray(light / light.mean())
 
 
 @pytest.mark.parametrize("drop", [0.3, 0.6])

@@ -118,7 +118,7 @@ def test_each_digit_is_told_from_the_others(digit: str) -> None:
     for size in (13, 17, 25):
         canvas = Pillow.new("L", (60, 60))
         ImageDraw.Draw(canvas).text((15, 10), digit, fill=255, font=ImageFont.load_default(size))
-        found = pieces(np.asarray(canvas, np.float32) / 255)
+        found = pieces(np.asarray(np.asarray(canvas) / 255, np.float32))
         assert DIGITS[int(match(found, DIGITS)[0].argmax())] == digit
 
 

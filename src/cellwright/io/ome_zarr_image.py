@@ -211,7 +211,7 @@ def _scale(tree: Tree, key: str, levels: Sequence[object], count: int) -> list[f
             continue
         for one in objects(tree, stated, "transformations"):
             kind = one.get("type")
-            if kind in {"translation", "identity"}:
+            if kind in ("translation", "identity"):
                 continue
             steps = one.get("scale")
             if kind != "scale" or not isinstance(steps, list):

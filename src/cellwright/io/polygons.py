@@ -121,4 +121,4 @@ def fill_polygon(mask: Mask, rings: Rings) -> int:
         odd += np.bincount((row - top) * span + column - left, minlength=len(odd))
     inside = np.cumsum(odd.reshape(-1, span), axis=1)[:, :-1] % 2 == 1
     mask[top:bottom, left:right] |= inside
-    return inside.size
+    return int(inside.size)

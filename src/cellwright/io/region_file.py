@@ -232,4 +232,4 @@ def _nonzero(pixels: Array, where: str) -> Mask:
     if not np.isfinite(pixels).all():
         raise UnreadableError("the mask has pixels that are NaN or infinite", where=where)
     inside: Mask = pixels != 0
-    return inside.any(axis=-1) if inside.ndim == 3 else inside
+    return np.asarray(inside.any(axis=-1)) if inside.ndim == 3 else inside

@@ -206,14 +206,14 @@ def _check_2(
     dtype = _native(tree, key, kind)
     compressor, filters = claim.get("compressor"), claim.get("filters")
     if compressor is not None and (
-        not isinstance(compressor, dict) or compressor.get("id") not in _COMPRESSORS
+        not isinstance(compressor, dict) or str(compressor.get("id")) not in _COMPRESSORS
     ):
         raise _unsupported(tree, key, f"the compression {compressor!r:.80}")
     if filters:
         raise _unsupported(tree, key, f"the filters {filters!r:.80}")
-    if claim.get("order", "C") not in {"C", "F"}:
+    if str(claim.get("order", "C")) not in {"C", "F"}:
         raise _broken(tree, f"the array {key!r} has no order that makes sense")
-    if claim.get("dimension_separator", ".") not in {".", "/"}:
+    if str(claim.get("dimension_separator", ".")) not in {".", "/"}:
         raise _broken(tree, f"the chunks of the array {key!r} have names that make no sense")
     return _chunk_shape(tree, key, claim.get("chunks"), shape, dtype.itemsize), dtype
 

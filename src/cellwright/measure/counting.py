@@ -182,7 +182,7 @@ def _reason(area: int, n_in_region: int, n_too_large: int, n_counted: int) -> st
             "their size would be whole in less than a tenth of it"
         )
     if n_in_region and not n_counted:
-        return f"all {n_in_region} cells touch the border, so none is counted"
+        return f"no cell is counted: each of the {n_in_region} in the region touches the border"
     if n_too_large:
         return f"{n_too_large} of {n_in_region} cells are too large for the picture, and left out"
     return ""

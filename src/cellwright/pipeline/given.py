@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from cellwright.io.zarr_folder import is_zarr_folder
+
 __all__ = ["find_label_file"]
 
-_ENDINGS = (".tif", ".tiff", ".png", ".npy")
+_ENDINGS = (".tif", ".tiff", ".png", ".npy", ".zarr", ".ome.zarr")
 
 
 def find_label_file(labels: Path, label_path: str, image: str) -> Path | None:
@@ -22,7 +24,7 @@ def find_label_file(labels: Path, label_path: str, image: str) -> Path | None:
         Identity of the picture: its own path, with the ending of any format that can hold
         labels, will do as well.
     """
-    if labels.is_file():
+    if labels.is_file() or is_zarr_folder(labels):
         return labels
     below = labels / "labels"
     folder = below if below.is_dir() else labels
@@ -30,4 +32,5 @@ def find_label_file(labels: Path, label_path: str, image: str) -> Path | None:
     if "::" in image:  # a file of the picture's own name holds the labels of another scene
         same = same.with_name(same.name + ".tif")
     candidates = [label_path, str(same), *(str(same.with_suffix(ending)) for ending in _ENDINGS)]
-    return next((folder / c for c in candidates if (folder / c).is_file()), None)
+    files = [folder / candidate for candidate in candidates]
+    return next((file for file in files if file.is_file() or is_zarr_folder(file)), None)

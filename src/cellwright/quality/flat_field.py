@@ -465,7 +465,7 @@ def _fitted(signal: Numbers) -> Numbers:
     """Exponential of a polynomial that makes cells equal everywhere."""
     rows, columns = signal.shape[1:]
     terms = _terms((rows, columns), _LOW_ORDER)[..., 1:]
-    weights = np.zeros(terms.shape[-1])
+    weights: Numbers = np.zeros(terms.shape[-1])
     for _ in range(_ROUNDS):
         field = np.exp(np.clip(terms @ weights, -3, 3))
         brightness, inside, picture = _cells(signal, field)
@@ -476,7 +476,7 @@ def _fitted(signal: Numbers) -> Numbers:
         weight = _tukey(rest - design @ weights)
         normal = (design * weight[:, None]).T @ design
         ridge = 1e-6 * float(np.trace(normal)) * np.eye(len(normal))
-        weights = np.linalg.solve(normal + ridge, (design * weight[:, None]).T @ rest)
+        weights = np.asarray(np.linalg.solve(normal + ridge, (design * weight[:, None]).T @ rest))
     # What each picture pulls at the weights tells their variance: its cells are not independent.
     pull = design * (weight * (rest - design @ weights))[:, None]
     by_picture = np.array([np.bincount(picture, column, len(signal)) for column in pull.T])

@@ -166,9 +166,9 @@ def _normal(ink: Floats) -> Floats:
     square = np.zeros((_GRID, _GRID), np.float32)
     top, left = (_GRID - size[1]) // 2, (_GRID - size[0]) // 2
     square[top : top + size[1], left : left + size[0]] = scaled
-    square = ndimage.gaussian_filter(square, _BLUR).ravel()
-    square -= square.mean()
-    return np.asarray(square / max(float(np.linalg.norm(square)), 1e-6), np.float32)
+    blurred = ndimage.gaussian_filter(square, _BLUR).ravel()
+    centred = blurred - blurred.mean()
+    return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-6), np.float32)
 
 
 @cache
@@ -206,7 +206,7 @@ def _drawn(character: str, size: int, font: Any) -> list[Floats]:
 
     canvas = Pillow.new("L", (3 * size, 3 * size))
     ImageDraw.Draw(canvas).text((size, size), character, fill=255, font=font)
-    ink = np.asarray(canvas, np.float32) / 255
+    ink = np.asarray(np.asarray(canvas) / 255, np.float32)
     rows, columns = (np.flatnonzero((ink > _INK).any(axis=axis)) for axis in (1, 0))
     if rows.size == 0:
         return []

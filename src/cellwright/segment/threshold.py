@@ -58,7 +58,7 @@ class ThresholdOptions(Options):
     )
 
 
-SCRATCH = 32
+SCRATCH = 20
 """Bytes of disk for each pixel of a large plane."""
 
 
