@@ -39,6 +39,7 @@ class MappedSource:
         self.dtype = pixels.dtype
 
     def read(self, top: int, left: int, bottom: int, right: int) -> Array:
+        """Read a window."""
         return np.array(self._pixels[top:bottom, left:right])
 
 
@@ -50,6 +51,7 @@ class MappedSink:
         self.count = 0
 
     def write(self, top: int, left: int, labels: Array) -> None:
+        """Keep a block."""
         self.labels[top : top + labels.shape[0], left : left + labels.shape[1]] = labels
         self.count = max(self.count, int(labels.max()))
 
@@ -61,7 +63,8 @@ class Stages:
         self.seconds: dict[str, float] = defaultdict(float)
         self._last = time.perf_counter()
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __call__(self, stage: str, *_: int) -> None:
+        """Add the time since the last call."""
         now = time.perf_counter()
         self.seconds[stage] += now - self._last
         self._last = now

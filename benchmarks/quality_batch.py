@@ -43,7 +43,7 @@ LABELS = {f"{number} um": float(number) for number in ("100", "50", "20", "25", 
 def pixels_of(path: Path) -> Plane:
     with Pillow.open(path) as picture:
         pixels = np.asarray(picture.convert("RGB") if picture.mode == "P" else picture)
-    return pixels[..., :3] if pixels.ndim == 3 else pixels
+    return np.asarray(pixels[..., :3] if pixels.ndim == 3 else pixels)
 
 
 def grey(pixels: Plane) -> Plane:

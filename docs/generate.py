@@ -18,11 +18,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from cellwright.cli.verb import Verb
-from cellwright.core.columns import IDENTITY, Column, physical
+from cellwright.core.columns import IDENTITY, PLACE, Column, physical
 from cellwright.core.method import Options
 from cellwright.core.registry import entries
+from cellwright.measure.compartments import CELL_COLUMNS, NUCLEUS_COLUMNS
+from cellwright.measure.counting import COUNTING_COLUMNS
 from cellwright.measure.feature import Feature
 from cellwright.measure.filters import Filter
+from cellwright.measure.gating import CELL_COLUMNS as GATE_COLUMNS
 from cellwright.quality.check import Check
 from cellwright.report.section import Section
 
@@ -33,6 +36,12 @@ _MARK = re.compile(r"^<!-- (generated|code|file): (.+?) -->$", re.M)
 
 DOORS = {
     "readers": ("a file format", "cellwright.io.reader.Reader", "add-a-reader"),
+    "patterns": ("a scheme of file names", "cellwright.io.pattern.Pattern", "add-a-pattern"),
+    "outlines": (
+        "a format of outlines",
+        "cellwright.io.outline.OutlineWriter",
+        "add-an-outline-format",
+    ),
     "methods": ("a way to find cells", "cellwright.core.method.Method", "add-a-method"),
     "features": ("a family of measurements", "cellwright.measure.feature.Feature", "add-a-feature"),
     "filters": (
@@ -233,19 +242,46 @@ def _methods() -> str:
 
 def _columns() -> str:
     families: list[Feature] = sorted(_ours("features").values(), key=lambda f: (f.order, f.name))
-    parts = [_family("Identity", IDENTITY)]
-    parts += [_family(family.name.capitalize(), family.columns) for family in families]
+    parts = [
+        _family("Identity", IDENTITY),
+        _family("Place on a plate", PLACE, "Where any picture of the run has a well."),
+    ]
+    asked = "On request: `--features {}`."
+    parts += [
+        _family(
+            family.name.capitalize(),
+            family.columns,
+            asked.format(family.name) if family.on_request else "",
+        )
+        for family in families
+    ]
+    with_nuclei = "With `--nuclei` and `--cells`."
+    parts += [
+        _family("Counting", COUNTING_COLUMNS),
+        _family("Compartments of cells", CELL_COLUMNS, with_nuclei),
+        _family("Nuclei", NUCLEUS_COLUMNS, with_nuclei),
+        _family("Markers", GATE_COLUMNS, "With `--positive`."),
+    ]
     return "\n".join(parts)
 
 
-def _family(title: str, columns: Sequence[Column]) -> str:
+def _patterns() -> str:
+    rows = [
+        (f"`{name}`", one.title, f"`{one.example}`", one.meaning)
+        for name, one in _ours("patterns").items()
+    ]
+    return _table(("scheme", "of", "a name", "its parts"), rows)
+
+
+def _family(title: str, columns: Sequence[Column], when: str = "") -> str:
     rows = []
     for column in columns:
         twin = physical([column])
         name = f"`{column.name}`" + (f"<br>`{twin[0].name}`" if twin else "")
         unit = column.unit + (f"<br>{twin[0].unit}" if twin else "")
         rows.append((name, unit, _meaning(column), _bounds(column)))
-    return f"## {title}\n\n" + _table(("column", "unit", "meaning", "can be"), rows)
+    head = f"## {title}\n\n" + (f"{when}\n\n" if when else "")
+    return head + _table(("column", "unit", "meaning", "can be"), rows)
 
 
 def _meaning(column: Column) -> str:
@@ -258,7 +294,13 @@ def _meaning(column: Column) -> str:
     return text + (f"<br><small>{column.source}</small>" if column.source else "")
 
 
-_TYPES = {"int64": "whole number", "bool": "true or false", "str": "text"}
+_TYPES = {
+    "int64": "whole number",
+    "Int64": "whole number",
+    "bool": "true or false",
+    "boolean": "true or false",
+    "str": "text",
+}
 
 
 def _period(radians: float) -> str:
@@ -329,6 +371,7 @@ _PARTS: dict[str, Callable[[], str]] = {
     "methods": _methods,
     "columns": _columns,
     "readers": _readers,
+    "patterns": _patterns,
     "checks": _checks,
     "filters": _filters,
     "sections": _sections,

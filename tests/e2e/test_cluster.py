@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from tests.e2e.conftest import GRID, Command, discs, outputs
 
 import cellwright
 from cellwright.core.errors import UsageError
 from cellwright.engine.events import Event, StepFinished
-from tests.e2e.conftest import GRID, Command, discs, outputs
 
 pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
 
@@ -108,9 +108,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
             if done == 4:
                 os.kill(dask.workers[0].pid, signal.SIGKILL)
 
-    run = cellwright.analyze(
-        many, tmp_path / "there", scheduler=dask.address, listener=kill_one
-    )
+    run = cellwright.analyze(many, tmp_path / "there", scheduler=dask.address, listener=kill_one)
 
     dask.workers[0].wait()
     assert run.summary is not None
@@ -132,16 +130,14 @@ def test_workers_that_may_sum_in_another_order_are_refused(
 ) -> None:
     from distributed import Client
 
-    with Client(dask.address) as client:
+    with Client(dask.address) as client:  # type: ignore[no-untyped-call]
         client.run(os.environ.pop, "OMP_NUM_THREADS")
 
     with pytest.raises(UsageError, match="OMP_NUM_THREADS"):
         cellwright.analyze(pictures, tmp_path / "run", scheduler=dask.address)
 
 
-def test_workers_that_do_not_see_the_pictures_are_found_out(
-    dask: Dask, tmp_path: Path
-) -> None:
+def test_workers_that_do_not_see_the_pictures_are_found_out(dask: Dask, tmp_path: Path) -> None:
     from cellwright.engine.cluster import connect
 
     run = tmp_path / "run"

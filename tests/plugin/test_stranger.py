@@ -18,6 +18,10 @@ ENTRY_POINTS = """
 above = cellwright_stranger:METHOD
 [cellwright.readers]
 stranger = cellwright_stranger:READER
+[cellwright.patterns]
+stranger = cellwright_stranger:PATTERN
+[cellwright.outlines]
+boxes = cellwright_stranger:WRITER
 [cellwright.features]
 stranger = cellwright_stranger:FEATURE
 [cellwright.checks]
@@ -93,6 +97,25 @@ def test_a_filter_and_a_verb_of_another_package(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["cells"] == 1
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["filters"] == [{"condition": "", "rule": "headless", "removed": 1}]
+
+
+def test_a_naming_pattern_and_outlines_of_another_package(tmp_path: Path) -> None:
+    site = install(tmp_path / "site", ENTRY_POINTS)
+    pixels = np.zeros((20, 30), np.uint8)
+    pixels[2:6, 3:8] = 100
+    (tmp_path / "in").mkdir()
+    for stain in ("dapi", "gfp"):
+        np.save(tmp_path / "in" / f"B02-{stain}.npy", pixels)
+
+    done = run(
+        "analyze", tmp_path / "in", "--out", tmp_path / "run", "--method", "above",
+        "--outlines", "boxes", path=[site],
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    images = pd.read_csv(tmp_path / "run" / "images.csv")
+    assert images[["image", "well", "channel"]].to_numpy().tolist() == [["B02.npy", "B02", "dapi"]]
+    assert (tmp_path / "run" / "outlines" / "B02.txt").read_text() == "0 1 2 3 6 8\n"
 
 
 def test_two_claims_to_one_name_are_an_error(tmp_path: Path) -> None:

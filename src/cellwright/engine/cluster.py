@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from cellwright.core.errors import RunError, UsageError
 from cellwright.core.version import VERSION
-from cellwright.engine.executors import MakeExecutor, WorkerDied
+from cellwright.engine.executors import MakeExecutor, WorkerDiedError
 
 __all__ = ["Cluster", "connect"]
 
@@ -90,7 +90,7 @@ def _client(address: str) -> Any:
             remedy='pip install "cellwright[cluster]", here and on every worker',
         ) from error
     try:
-        client = Client(address, timeout=PATIENCE_S, set_as_default=False)
+        client: Any = Client(address, timeout=PATIENCE_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(
             f"no Dask scheduler answers ({error})",
@@ -207,7 +207,7 @@ def _pass_on(inner: Future[Result], outer: Future[Result]) -> None:
     if error is None:
         outer.set_result(inner.result())
     elif isinstance(error, KilledWorker):
-        outer.set_exception(WorkerDied(str(error)))
+        outer.set_exception(WorkerDiedError(str(error)))
     elif type(error).__module__.startswith("distributed"):
         outer.set_exception(_lost(str(error)))
     else:

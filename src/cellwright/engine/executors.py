@@ -29,7 +29,9 @@ from typing import Any, Generic, TypeVar
 
 from cellwright.engine.events import CancelToken
 
-__all__ = ["Died", "MakeExecutor", "Pool", "Work", "WorkerDied", "local_pool", "start_server"]
+__all__ = [
+    "Died", "MakeExecutor", "Pool", "Work", "WorkerDiedError", "local_pool", "start_server",
+]  # fmt: skip
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -55,7 +57,7 @@ class Died:
     reason: str
 
 
-class WorkerDied(Exception):
+class WorkerDiedError(Exception):
     """Raised for a piece of work that killed its worker, by an executor that goes on."""
 
 
@@ -255,7 +257,7 @@ class Pool:
                 piece = flying.pop(future)
                 try:
                     result = future.result()
-                except WorkerDied as error:
+                except WorkerDiedError as error:
                     yield piece.task, Died(str(error))
                 except BrokenExecutor:
                     suspects.append(piece)
@@ -284,7 +286,7 @@ class Pool:
             while not wait([future], timeout=_POLL_S).done:
                 self._cancel.check()
             return future.result()
-        except WorkerDied as error:
+        except WorkerDiedError as error:
             return Died(str(error))
         except BrokenExecutor as error:
             self._renew()

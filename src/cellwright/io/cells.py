@@ -26,7 +26,8 @@ NULLABLE = ("Int64", "boolean")
 
 # Columns that are text even where every value looks like a number.
 _TEXT = (
-    "image", "object", "condition", "replicate", "well", "plate", "field", "status", "reason", "labels",
+    "image", "object", "condition", "replicate", "well", "plate", "field", "status", "reason",
+    "labels",
     "channel", "notes", "sha256", "quality",
 )  # fmt: skip
 
@@ -45,10 +46,11 @@ def typed(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
         else:
             data[column.name] = np.full(len(table), np.nan)
         if column.dtype in NULLABLE:
-            data[column.name] = pd.array(data[column.name], dtype=column.dtype)
-            continue
-        dtype = object if column.dtype == "str" else column.dtype
-        data[column.name] = np.asarray(data[column.name]).astype(dtype)
+            kind = pd.Int64Dtype() if column.dtype == "Int64" else pd.BooleanDtype()
+            data[column.name] = pd.Series(data[column.name]).astype(kind)
+        else:
+            dtype = object if column.dtype == "str" else column.dtype
+            data[column.name] = np.asarray(data[column.name]).astype(dtype)
     return pd.DataFrame(data, columns=[c.name for c in columns])
 
 

@@ -18,6 +18,7 @@ from cellwright.measure.regions import Floats, Regions
 from cellwright.measure.relation import Relation, relate
 
 __all__ = [
+    "CELL_COLUMNS",
     "COMPARTMENTS",
     "NUCLEUS_COLUMNS",
     "RING",
@@ -374,6 +375,9 @@ _BRIGHTNESS = (
         source=_CORRECTED,
     ),
 )
+
+CELL_COLUMNS = (*_PLAIN, *_BRIGHTNESS)
+"""Columns of the rows of cells, ``{channel}`` standing for each channel."""
 
 NUCLEUS_COLUMNS = (
     Column(

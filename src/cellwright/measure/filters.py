@@ -22,7 +22,7 @@ from cellwright.core import registry
 from cellwright.core.columns import Column
 from cellwright.core.columns import physical as physical_twins
 from cellwright.core.errors import UsageError
-from cellwright.measure.table import loaded_features
+from cellwright.measure.feature import Feature
 
 __all__ = ["AREA", "BORDER", "DEBRIS", "SOLIDITY", "Filter", "Rule", "apply_rules", "parse_rule"]
 
@@ -175,7 +175,8 @@ def _find(name: str, text: str) -> Filter:
 
 
 def _numeric_column(name: str) -> Column | None:
-    for feature in loaded_features().values():
+    features: dict[str, Feature] = registry.load_all("cellwright.features")
+    for feature in features.values():  # also those on request
         for column in (*feature.columns, *physical_twins(feature.columns)):
             before, channel, after = column.name.partition("{channel}")
             pattern = re.escape(before) + (".+" if channel else "") + re.escape(after)

@@ -33,10 +33,11 @@ from cellwright.pipeline.corrections import (
 )
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.gallery import choose_shown, draw_previews
-from cellwright.pipeline.light import find_light
 from cellwright.pipeline.gates import Gating, check_gates, gates_of
+from cellwright.pipeline.light import find_light
 from cellwright.pipeline.log import RunLog
 from cellwright.pipeline.outcome import Outcome, cell_columns, images_table, quality_table
+from cellwright.pipeline.outlining import check_formats, write_outlines
 from cellwright.pipeline.plan import Picture
 from cellwright.pipeline.plane_set import UnitResult
 from cellwright.pipeline.publish import label_paths_of, publish_labels
@@ -51,7 +52,6 @@ from cellwright.pipeline.start import (
     workforce,
 )
 from cellwright.pipeline.tables import csv_bytes, write_cells
-from cellwright.pipeline.outlining import check_formats, write_outlines
 from cellwright.pipeline.unit import Unit
 from cellwright.pipeline.work import do_units, memory_of, units_of
 
@@ -355,7 +355,13 @@ class _Analysis:
 
 
 def _of_unit(outcome: Outcome, unit: Unit) -> Outcome:
-    return replace(outcome, given=unit.given, flat=unit.flat, flat_sha256=unit.flat_sha256)
+    return replace(
+        outcome,
+        given=unit.given,
+        flat=unit.flat,
+        flat_sha256=unit.flat_sha256,
+        region_sha256=unit.region_sha256,
+    )
 
 
 def _outcome(picture: Picture, frames: Mapping[int, UnitResult | Failure]) -> Outcome:

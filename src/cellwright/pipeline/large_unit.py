@@ -23,8 +23,8 @@ from cellwright.io.ome_zarr_write import LabelsZarrWriter
 from cellwright.io.region_file import read_region
 from cellwright.measure.counting import count_plane
 from cellwright.measure.filters import apply_rules, parse_rule
-from cellwright.measure.large import locate_cells, measure_large
-from cellwright.measure.separation import separation
+from cellwright.measure.large import BLOCK, locate_cells, measure_large
+from cellwright.measure.separation import large_coverage, large_separation
 from cellwright.measure.table import loaded_features
 from cellwright.pipeline.clock import Clock
 from cellwright.pipeline.corrections import ZARR, count_edited_in
@@ -135,7 +135,7 @@ def _planes_step(unit: Unit, picture: _Picture) -> Step:
     for name, one in found.items():
         if one.not_finite and one.lowest is None:
             raise UnreadableError(f"every pixel of channel {name!r} is NaN or infinite")
-    facts = {
+    facts: dict[str, Any] = {
         "hashes": {name: one.hash for name, one in found.items()},
         "bits": picture.bits,
         "not_finite": sum(one.not_finite for one in found.values()),
@@ -178,12 +178,14 @@ def _segment_step(unit: Unit, picture: _Picture, read: Step) -> Step:
     scratch = steps.parent / "tmp" / uuid4().hex
     scratch.mkdir(parents=True)
     try:
-        with step_folder(steps, key, f"{method.kind}{ZARR}") as folder:
-            with LabelsZarrWriter(folder, shape, spacing=unit.spacing, name=method.kind) as writer:
-                decisions = method.segment_large(
-                    replace(plane, lowest=lowest), options_of(method, unit), writer, scratch
-                )
-                writer.finish()
+        with (
+            step_folder(steps, key, f"{method.kind}{ZARR}") as folder,
+            LabelsZarrWriter(folder, shape, spacing=unit.spacing, name=method.kind) as writer,
+        ):
+            decisions = method.segment_large(
+                replace(plane, lowest=lowest), options_of(method, unit), writer, scratch
+            )
+            writer.finish()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return _labels_step(unit, "segment", key, method.kind, {"decisions": dict(decisions)})
@@ -231,9 +233,7 @@ def _given_step(unit: Unit, picture: _Picture, found: Step | None) -> Step:
 
 
 def _labels_of(unit: Unit, step: Step) -> Array | LazyArray:
-    return decode_labels(
-        step_file(Path(unit.steps), step.key, f"{step.facts['main']}{ZARR}")
-    ).data
+    return decode_labels(step_file(Path(unit.steps), step.key, f"{step.facts['main']}{ZARR}")).data
 
 
 def _write(
@@ -241,12 +241,14 @@ def _write(
 ) -> Path:
     """Write labels as a part of a step; with `kept`, only those that it says."""
     height, width = labels.shape
-    with step_folder(Path(unit.steps), key, ending) as folder:
-        with LabelsZarrWriter(folder, (height, width), spacing=unit.spacing) as writer:
-            for number, strip in enumerate(strips(labels)):
-                shown = strip if kept is None else np.where(kept[strip], strip, 0)
-                writer.write(number * STRIP_ROWS, 0, shown.astype(np.uint32))
-            writer.finish()
+    with (
+        step_folder(Path(unit.steps), key, ending) as folder,
+        LabelsZarrWriter(folder, (height, width), spacing=unit.spacing) as writer,
+    ):
+        for number, strip in enumerate(strips(labels)):
+            shown = strip if kept is None else np.where(kept[strip], strip, 0)
+            writer.write(number * STRIP_ROWS, 0, shown.astype(np.uint32))
+        writer.finish()
     return step_file(Path(unit.steps), key, ending)
 
 
@@ -270,13 +272,12 @@ def _measure_step(unit: Unit, picture: _Picture, read: Step, labelled: Step) -> 
             if unit.measure:  # again, since neighbours and background depend on who is there
                 table = measure_large(labels, planes, unit.spacing, features)
     cells = locate_cells(labels)
-    small = picture.survey(list(planes)[max(unit.channel, 0)]).small
-    step = max(1, -(-max(labels.shape) // max(small.shape)))
+    shown = list(planes.values())[max(unit.channel, 0)]  # of a colour picture, red
     facts: dict[str, Any] = {
         "n_cells": len(cells.labels),
         "removed": {name: int(n) for name, n in removed.items()},
-        "separation": number(separation(small, _thinned(labels, small.shape, step))),
-        "coverage": float(cells.area.sum() / (labels.shape[0] * labels.shape[1])),
+        "separation": number(large_separation(shown, labels, BLOCK)),
+        "coverage": number(large_coverage(labels, BLOCK)),
         "area_median_px": number(float(np.median(cells.area)) if len(cells.area) else np.nan),
         "labels_hash": _hash(labels),
     }
@@ -292,16 +293,3 @@ def _measure_step(unit: Unit, picture: _Picture, read: Step, labelled: Step) -> 
         table = table.assign(**counted.columns)
         files |= write_step_file(Path(unit.steps), key, "npz", packed(table))
     return Step("measure", key, files, facts)
-
-
-def _thinned(labels: Array | LazyArray, shape: tuple[int, ...], step: int) -> Array:
-    """Labels at the pixels that `survey` keeps."""
-    rows: list[Array] = []
-    row = 0
-    for strip in strips(labels):
-        rows.append(strip[-row % step :: step, ::step])
-        row += len(strip)
-    thinned = np.concatenate(rows)
-    assert thinned.shape == shape[:2]
-    return thinned
-

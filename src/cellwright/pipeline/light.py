@@ -112,9 +112,11 @@ def find_light(
     tasks: dict[_Task, list[Picture]] = {}
     for members in kinds.values():
         shown = () if options.flat_field == "reference" else _spread(members)
-        hashes = [digest for _, digest in (*flats, *darks)] if flats else [
-            p.sha256 for p in _evenly(members)
-        ]
+        hashes = (
+            [digest for _, digest in (*flats, *darks)]
+            if flats
+            else [p.sha256 for p in _evenly(members)]
+        )
         key = key_of(step="light", version=LIGHT_VERSION, project=options.project, of=hashes,
                      scenes=[s.scene for s in shown], frames=[s.frame for s in shown],
                      n_flats=len(flats))  # fmt: skip
@@ -132,7 +134,9 @@ def _done(
     listener(PhaseStarted("light", len(tasks)))
     steps = {t: step for t in tasks if (step := folder.finished("light", t.key)) is not None}
     reused = tuple(steps.values())
-    computed, said, files = [], [], {}
+    computed: list[Step] = []
+    said: list[str] = []
+    files: dict[str, tuple[str, str]] = {}
     failures: dict[_Task, str] = {}
     for task, result in pool.run(_find, (Work(t) for t in tasks if t not in steps)):
         if isinstance(result, Step):
@@ -143,7 +147,7 @@ def _done(
             failures[task] = "its worker died" if isinstance(result, Died) else result.reason
         listener(StepFinished("light", ""))
     for task, members in tasks.items():
-        which = f"the light of {len(members)} pictures such as {members[0].image}"
+        which = f"the light of {_pictures(members)}"
         if task in failures:
             said.append(f"{which} was not corrected: {failures[task]}")
             continue
@@ -155,6 +159,11 @@ def _done(
             files |= dict.fromkeys((p.image for p in members), (str(path), step.files[_FIELDS]))
     listener(PhaseFinished("light"))
     return Light(files, tuple(said), tuple(computed), reused)
+
+
+def _pictures(members: Sequence[Picture]) -> str:
+    first = members[0].image
+    return first if len(members) == 1 else f"{len(members)} pictures such as {first}"
 
 
 def _evenly(members: Sequence[Picture]) -> list[Picture]:

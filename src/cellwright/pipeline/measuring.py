@@ -70,8 +70,7 @@ def measure_cells(unit: Unit, planes: Planes, read: Step, labelled: Labelled) ->
     else:
         nuclei = None
     if left.table is not None and unit.measure:
-        region = read_region(Path(unit.region), kept.shape, unit.image) if unit.region else None
-        measured = _tables(unit, planes, kept, nuclei, left.table, region)
+        measured = _tables(unit, planes, kept, nuclei, left.table)
         facts |= measured.facts
         for name, table in measured.tables.items():
             files |= write_step_file(steps, key, name, packed(table))
@@ -92,8 +91,8 @@ def _tables(
     cells: Array,
     nuclei: Array | None,
     table: pd.DataFrame,
-    region: Array | None,
 ) -> _Measured:
+    region = read_region(Path(unit.region), cells.shape, unit.image) if unit.region else None
     counted = count_plane(table, cells, region)
     counting = {name: number(value) for name, value in counted.facts.items()}
     facts: dict[str, Any] = {
@@ -105,9 +104,7 @@ def _tables(
         return _Measured({"npz": table}, facts)
     found = measure_compartments(nuclei, cells, planes.measured, unit.spacing)
     table = pd.concat([table, found.cells.drop(columns="label")], axis=1)
-    of_nuclei = measure_plane(
-        nuclei, planes.measured, unit.spacing, loaded_features(unit.features)
-    )
+    of_nuclei = measure_plane(nuclei, planes.measured, unit.spacing, loaded_features(unit.features))
     of_nuclei = of_nuclei.assign(**count_plane(of_nuclei, nuclei, region).columns)
     of_nuclei = pd.concat([of_nuclei, found.nuclei.drop(columns="label")], axis=1)
     facts |= {"nuclei": {"n_nuclei": len(of_nuclei), **found.facts}}

@@ -51,6 +51,8 @@ class Outcome:
         Label files that were used instead of the method's labels.
     flat, flat_sha256
         File with the fields of light that were divided out, and its hash; empty for none.
+    region_sha256
+        Hash of the file that said where to count; empty for everywhere.
     batch_warnings
         What shows only beside the other pictures: a duplicate, channels in another order.
     """
@@ -62,6 +64,7 @@ class Outcome:
     given: tuple[Given, ...] = ()
     flat: str = ""
     flat_sha256: str = ""
+    region_sha256: str = ""
     batch_warnings: tuple[str, ...] = ()
 
     @property
@@ -150,7 +153,9 @@ class Outcome:
     def _drawn_in(self) -> list[str]:
         """What was burned into the picture, and the pixel size that a scale bar would give."""
         facts = [s["planes"].facts["overlays"] for s in self.frames]
-        said = sorted({f"{words}: no cell is looked for there" for f in facts if (words := words_of(f))})
+        said = sorted(
+            {f"{words}: no cell is looked for there" for f in facts if (words := words_of(f))}
+        )
         if self.picture.spacing.x is None:
             found = [p for f in facts if (p := proposed_by(f)) is not None]
             if found:

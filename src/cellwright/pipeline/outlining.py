@@ -84,9 +84,7 @@ def write_outlines(
     computed: list[Step] = []
     problems: list[str] = []
     pixels = {o.picture.image: _pixels(o) for o in outcomes}
-    work = (
-        Work(t, pixels[t.image] * _BYTES_PER_PIXEL) for t in tasks if t.key not in steps
-    )
+    work = (Work(t, pixels[t.image] * _BYTES_PER_PIXEL) for t in tasks if t.key not in steps)
     for task, result in pool.run(_write, work):
         if isinstance(result, Step):
             folder.journal.enter((result,))
@@ -195,5 +193,3 @@ class _Frames:
             frames = range(*first.indices(len(self.files)))
             return np.stack([self[(frame, *rest)] for frame in frames])
         return np.asarray(decode_labels(Path(self.files[first])).pixels()[tuple(rest)])
-
-

@@ -26,8 +26,8 @@ from cellwright.pipeline.choice import (
     Channel,
     choose_channel,
     choose_spacing,
-    first_of_a_screen,
     diameter_in_px,
+    first_of_a_screen,
     refuse_unchosen,
 )
 from cellwright.pipeline.corrections import ZARR
@@ -38,7 +38,16 @@ from cellwright.pipeline.probe import Header, Probe, Where
 from cellwright.quality.judge import parse_thresholds
 from cellwright.segment.cells_around import CellsAroundOptions
 
-__all__ = ["EXCLUDED", "Picture", "Plan", "Settings", "find_pictures", "planned", "settle", "where_of"]
+__all__ = [
+    "EXCLUDED",
+    "Picture",
+    "Plan",
+    "Settings",
+    "find_pictures",
+    "planned",
+    "settle",
+    "where_of",
+]
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,11 @@ def _zarr_of(files: Sequence[Path], picture: Picture, temporary: Path) -> Iterat
                 labels = decode_labels(file).data
                 for place in np.ndindex(*labels.shape[:-2]):
                     index = ((frame,) if several else ()) + place
-                    plane = labels if not place else np.asarray(labels[(*place, ...)])
+                    plane = (
+                        labels
+                        if not place
+                        else np.asarray(labels[(*place, slice(None), slice(None))])
+                    )
                     for number, strip in enumerate(strips(plane)):
                         writer.write(number * STRIP_ROWS, 0, strip.astype(np.uint32), index)
             writer.finish()

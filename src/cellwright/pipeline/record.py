@@ -134,6 +134,8 @@ def _input(outcome: Outcome, settings: Settings) -> dict[str, Any]:
         "measured": list(outcome.measured),
         "nuclei": picture.nuclei.name if picture.nuclei is not None else "",
         "object": outcome.main_kind,
+        "counted": any("counting" in steps["measure"].facts for steps in outcome.frames),
+        "region": outcome.region_sha256,
         "project": settings.options.project if header.size("Z") > 1 else "",
         "spacing": asdict(picture.spacing),
         "interval": picture.interval,

@@ -122,6 +122,15 @@ def find(start: Start) -> Found:
             where=str(start.out),
             remedy="choose another folder with --out",
         )
+    if start.regions is not None:
+        if not start.regions.exists():
+            raise UsageError("there is no such file or folder", where=str(start.regions))
+        if any(i.exists() and i.samefile(start.regions) for i in start.inputs):
+            raise UsageError(
+                "the regions would be the pictures themselves",
+                where=str(start.regions),
+                remedy="put the regions into a folder of their own",
+            )
     labels = start.stages.labels
     if labels is not None and labels.is_file() and len(inputs.found) > 1:
         raise UsageError(

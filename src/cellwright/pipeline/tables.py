@@ -69,7 +69,9 @@ def _groups(
                 if plane is None:
                     continue
                 if not kind:
-                    plane |= {g.declared.name: g.flags(plane) for g in gates if g.request.column in plane}
+                    plane |= {
+                        g.declared.name: g.flags(plane) for g in gates if g.request.column in plane
+                    }
                 planes.append(plane)
                 rows += len(plane["label"])
             if rows >= ROWS_AT_ONCE:

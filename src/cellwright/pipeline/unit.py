@@ -22,7 +22,8 @@ from cellwright.segment import cells_around
 from cellwright.segment.cells_around import CellsAroundOptions
 
 __all__ = [
-    "Given", "Unit", "cell_options_of", "given_key", "measure_key", "method_of", "options_of", "plan_steps", "planes_key",
+    "Given", "Unit", "cell_options_of", "given_key",
+    "measure_key", "method_of", "options_of", "plan_steps", "planes_key",
     "quality_key", "segment_key",
 ]  # fmt: skip
 

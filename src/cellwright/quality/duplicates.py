@@ -63,15 +63,22 @@ last is where they are compared, and hides where the grid of places fell on the 
 _LARGEST_SHIFT = 3.0
 _LARGEST_STRETCH = 0.16
 _SAME = 0.95
-"""Correlation from which two aligned pictures may be one field."""
-_SURE = 9.5
+"""Correlation from which two aligned pictures may be one field: two channels of one field, saved
+as pictures of their own, reach 0.945."""
+_SAME_BUT_NUMBERED = 0.985
+"""The same where the names differ in one number alone, as those of channels, planes and frames
+do: neighbouring planes of a stack reach 0.967."""
+_SURE = 8.5
 """Least inverse hyperbolic tangent of the correlation, times the root of the number of
-independent structures: fields of one or two cells are alike by chance. Of 680,000 pairs of
-published pictures those above both bounds, 10.3 and more, were looked at and are copies; pairs of
-single simulated nuclei in the middle of the field reach 8.8."""
+independent structures: fields of few cells are alike by chance. Of 680,000 pairs of published
+pictures all above both bounds (10.3 and more) were looked at, and are copies; the others, but for
+frames of one movie, reach 6.4."""
 _FEWEST_STRUCTURES = 9.0
-"""Planes with fewer independent structures are not compared: a field with one cell has 7, 94 % of
-published ones more than 9."""
+"""A plane with one cell in the middle has 7, and reaches 8.8 with another one; so have 6 % of
+published planes, which are held to `_SAME_IF_POOR`."""
+_SAME_IF_POOR, _POOREST = 0.9995, 3.0
+"""What a copy has that was not moved, and the fewest structures for which that counts. Single
+simulated nuclei reach 0.998."""
 _ALIKE = 0.8
 """Correlation from which neighbours in a series of names count as alike."""
 _SHORTEST_SERIES = 3
@@ -230,7 +237,7 @@ def _alike(entries: Sequence[Entry]) -> dict[Pair, Link]:
         return {}
     small = _decoded([entry.signature for entry in entries])
     structures = _structures(small)
-    rich = np.flatnonzero(structures >= _FEWEST_STRUCTURES)
+    rich = np.flatnonzero(structures >= _POOREST)
     if rich.size < 2:
         return {}
     entries, small, structures = [entries[n] for n in rich], small[rich], structures[rich]
@@ -241,7 +248,8 @@ def _alike(entries: Sequence[Entry]) -> dict[Pair, Link]:
         value = _aligned(small[first], _turned(small, second, turn))
         fewer = np.minimum(structures[first], structures[second])
         sure = np.arctanh(np.clip(value, 0, 1 - 1e-6)) * np.sqrt(fewer)
-        for n in np.flatnonzero((value >= _ALIKE) & ((sure >= _SURE) | (value < _SAME))):
+        good = (sure >= _SURE) & (fewer >= _FEWEST_STRUCTURES) | (value >= _SAME_IF_POOR)
+        for n in np.flatnonzero((value >= _ALIKE) & (good | (value < _SAME))):
             pair = (entries[first[n]].image, entries[second[n]].image)
             best[pair] = max(best.get(pair, (0.0, 0)), (float(value[n]), int(turn[n])))
     return best
@@ -264,8 +272,8 @@ def _without_movies(links: dict[Pair, Link], names: Iterable[str]) -> dict[Pair,
     for (first, second), (value, turn) in links.items():
         others = {(before, after) for before, _, after in _numbers(second)}
         shared = [(b, a) for b, _, a in _numbers(first) if (b, a) in others]
-        least = max((needed.get(key, 0.0) for key in shared), default=0.0)
-        if value >= max(least if turn == 0 else 0.0, _SAME):
+        least = max((needed.get(key, _SAME_BUT_NUMBERED) for key in shared), default=_SAME)
+        if value >= (least if turn == 0 else _SAME):
             kept[first, second] = (value, turn)
     return kept
 

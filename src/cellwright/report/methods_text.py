@@ -66,7 +66,10 @@ def methods_sentences(run: Mapping[str, Any], *, markdown: bool = False) -> list
         Escape what names hold of Markdown, and set settings in code; else plain text.
     """
     say = _escaped if markdown else visible
-    paragraphs = [_pictures(run, say), _cells(run, markdown), _measured(run, say), _n(run)]
+    paragraphs = [
+        _pictures(run, say), _cells(run, markdown), _compartments(run, say), _measured(run, say),
+        _counting(run), _n(run),
+    ]  # fmt: skip
     return [paragraph for paragraph in paragraphs if paragraph]
 
 
@@ -150,6 +153,50 @@ def _cells(run: Mapping[str, Any], markdown: bool) -> str:
     sentence += f" ({cited})." if cited else "."
     device = str(run.get("device", ""))
     return sentence + (f" It ran on the {visible(device).upper()}." if device else "")
+
+
+def _compartments(run: Mapping[str, Any], say: Any) -> str:
+    """Nuclei and cells, even light, markers: where a run has them."""
+    parts = []
+    used = [r for r in records(run, "inputs") if r.get("status") in MEASURED]
+    nuclei = list(dict.fromkeys(str(r["nuclei"]) for r in used if r.get("nuclei")))
+    if nuclei:
+        channels = joined([say(name) for name in nuclei], most=4)
+        ways = (run.get("method") or {}).get("cells_around_nuclei") or {}
+        listed = ", ".join(f"{say(k)} = {say(_value(v))}" for k, v in ways.items())
+        parts.append(
+            f"The method found nuclei in the channel {channels}; whole cells were then found "
+            f"around them in the channel of the cells ({listed}), and each nucleus was counted to "
+            "the cell that holds most of it."
+        )
+    flat = (run.get("options") or {}).get("flat_field", "off")
+    if flat != "off":
+        source = "the pictures themselves" if flat == "batch" else "reference pictures"
+        parts.append(
+            f"Uneven light was estimated from {source} and divided out before cells were found; "
+            "intensities are given as recorded and corrected."
+        )
+    for record in records(run, "gates"):
+        request = record.get("request") or {}
+        where = f" of the {request['compartment']}" if request.get("compartment") else ""
+        parts.append(
+            f"Cells were called positive in {say(request.get('channel', ''))} where their mean"
+            f"{where} lay {say(record.get('note', ''))}."
+        )
+    return " ".join(parts)
+
+
+def _counting(run: Mapping[str, Any]) -> str:
+    """How densities and mean areas came about."""
+    if not any(r.get("counted") for r in records(run, "inputs")):
+        return ""
+    where = " in the given regions" if any(r.get("region") for r in records(run, "inputs")) else ""
+    return (
+        f"Densities and weighted mean areas are of whole cells{where}, each weighted by the "
+        "inverse of the share of places at which it would have been whole (Miles 1974; "
+        "Lantuéjoul 1980), "
+        "so that the border of the picture biases neither."
+    )
 
 
 def _measured(run: Mapping[str, Any], say: Any) -> str:

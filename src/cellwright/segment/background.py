@@ -12,8 +12,8 @@ from cellwright.segment.object_size import distance_inside, typical_diameter
 
 __all__ = [
     "between_points",
-    "ground_of",
     "grid_points",
+    "ground_of",
     "opening_side",
     "point_step",
     "slow_changes",

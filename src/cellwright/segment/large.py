@@ -84,9 +84,10 @@ class Take(Protocol):
 def decode_in_blocks(
     mask: Array,
     grid: Grid,
-    margin: int,
     decode: Decode,
     take: Take,
+    *,
+    margin: int,
     each: Callable[[int], None],
     largest: int = LARGEST,
 ) -> tuple[list[Array], int]:
@@ -98,11 +99,11 @@ def decode_in_blocks(
         (Y, X) bool of the whole plane, mapped from disk.
     grid
         Of the plane.
+    decode, take
+        What makes objects, and what becomes of them.
     margin
         Pixels that windows reach beyond their core below and on the right; components that
         need more get a window of their own, so that this changes the time, never the result.
-    decode, take
-        What makes objects, and what becomes of them.
     each
         Called with the number of each core when it is done.
     largest
@@ -115,6 +116,7 @@ def decode_in_blocks(
     sheets : int
         How many components were too large for one window.
     """
+    work = _Work(mask, grid, decode, take)
     found = components_of(lambda window: mask[window.slices], grid, EIGHT)
     alone = np.array(
         [not _fits(box, _window(grid, box, margin), grid.shape) for box in found.boxes], bool
@@ -123,17 +125,12 @@ def decode_in_blocks(
     sheet = alone & np.array([window.size > largest for window in own], bool)
     seams = _SheetSeams(grid)
     for index, core in enumerate(grid):
-        _decode_core(mask, core.grown(grid.shape, margin, 1), core, grid.shape, decode, take)
+        work.decode_core(core, core.grown(grid.shape, margin, 1))
         if sheet.any():
-            _decode_sheets(mask, index, grid, found, sheet, decode, take, seams)
+            work.decode_sheets(index, found, sheet, seams)
         each(index)
     for number in np.flatnonzero(alone & ~sheet):
-        window = own[number]
-        inside = mask[window.slices]
-        labels, _ = ndimage.label(inside, EIGHT)
-        row, column = found.places[number]
-        chosen = labels == labels[row - window.top, column - window.left]
-        take(window, decode(window, chosen, inside & ~chosen), None)
+        work.decode_alone(own[number], found.places[number])
     return seams.pairs, int(np.count_nonzero(sheet))
 
 
@@ -150,54 +147,59 @@ def _fits(box: Array, window: Window, shape: tuple[int, int]) -> bool:
     )
 
 
-def _decode_core(
-    mask: Array, window: Window, core: Window, shape: tuple[int, int], decode: Decode, take: Take
-) -> None:
-    """Decode the components whose bounding box begins in the core and ends in the window."""
-    inside = mask[window.slices]
-    if not inside.any():
-        return
-    labels, count = ndimage.label(inside, EIGHT)
-    own = np.zeros(count + 1, bool)
-    top, left = core.top - window.top, core.left - window.left
-    bottom, right = core.bottom - window.top, core.right - window.left
-    own[1:] = [
-        top <= rows.start < bottom and left <= columns.start < right
-        for rows, columns in ndimage.find_objects(labels)
-    ]
-    own[labels_on_open_sides(labels, window, shape)] = False
-    if own.any():
-        chosen = own[labels]
-        take(window, decode(window, chosen, inside & ~chosen), None)
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What is decoded, how, and for whom."""
 
+    mask: Array
+    grid: Grid
+    decode: Decode
+    take: Take
 
-def _decode_sheets(
-    mask: Array,
-    index: int,
-    grid: Grid,
-    found: Components,
-    sheet: Array,
-    decode: Decode,
-    take: Take,
-    seams: _SheetSeams,
-) -> None:
-    """Decode what a core holds of components that are too large for one window."""
-    core = grid[index]
-    if not sheet[found.parts[index][1]].any():
-        return
-    labels, count = ndimage.label(mask[core.slices], EIGHT)
-    numbers = found.in_core(index, count)
-    of_sheet = ((numbers >= 0) & sheet[numbers])[labels]
-    window = core.grown(grid.shape, SHEET_MARGIN)
-    inside = mask[window.slices]
-    around, _ = ndimage.label(inside, EIGHT)
-    chosen = np.isin(around, np.unique(around[core.within(window)][of_sheet]))
-    within = np.zeros(window.shape, bool)
-    within[core.within(window)] = of_sheet | ~mask[core.slices]
-    objects = decode(window, chosen, inside & ~chosen)
-    given = take(window, objects, within)
-    if given is not None:
-        seams.add(index, window, objects, given)
+    def decode_core(self, core: Window, window: Window) -> None:
+        """Decode the components whose bounding box begins in the core and ends in the window."""
+        inside = self.mask[window.slices]
+        if not inside.any():
+            return
+        labels, count = ndimage.label(inside, EIGHT)
+        own = np.zeros(count + 1, bool)
+        down, right = core.within(window)
+        own[1:] = [
+            down.start <= rows.start < down.stop and right.start <= columns.start < right.stop
+            for rows, columns in ndimage.find_objects(labels)
+        ]
+        own[labels_on_open_sides(labels, window, self.grid.shape)] = False
+        if own.any():
+            chosen = own[labels]
+            self.take(window, self.decode(window, chosen, inside & ~chosen), None)
+
+    def decode_alone(self, window: Window, place: Array) -> None:
+        """Decode the component that holds a place, in a window that holds all of it."""
+        inside = self.mask[window.slices]
+        labels, _ = ndimage.label(inside, EIGHT)
+        chosen = labels == labels[place[0] - window.top, place[1] - window.left]
+        self.take(window, self.decode(window, chosen, inside & ~chosen), None)
+
+    def decode_sheets(
+        self, index: int, found: Components, sheet: Array, seams: _SheetSeams
+    ) -> None:
+        """Decode what a core holds of components that are too large for one window."""
+        core = self.grid[index]
+        if not sheet[found.parts[index][1]].any():
+            return
+        labels, count = ndimage.label(self.mask[core.slices], EIGHT)
+        numbers = found.in_core(index, count)
+        of_sheet = ((numbers >= 0) & sheet[numbers])[labels]
+        window = core.grown(self.grid.shape, SHEET_MARGIN)
+        inside = self.mask[window.slices]
+        around, _ = ndimage.label(inside, EIGHT)
+        chosen = np.isin(around, np.unique(around[core.within(window)][of_sheet]))
+        within = np.zeros(window.shape, bool)
+        within[core.within(window)] = of_sheet | ~self.mask[core.slices]
+        objects = self.decode(window, chosen, inside & ~chosen)
+        given = self.take(window, objects, within)
+        if given is not None:
+            seams.add(index, window, objects, given)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,7 @@ from cellwright.segment.streamed import median
 __all__ = ["any_piece_fades", "fades_in_blocks"]
 
 
-def any_piece_fades(
-    smooth: Array, mask: Array, grid: Grid, base: float, scratch: Scratch
-) -> bool:
+def any_piece_fades(smooth: Array, mask: Array, grid: Grid, base: float, scratch: Scratch) -> bool:
     """Whether one of the pieces of a mask, connected by sides, is haze.
 
     Parameters

@@ -97,16 +97,15 @@ def _doubtful(squared: Array, part: Window, window: Window, shape: tuple[int, in
     rows = np.arange(part.top, part.bottom)
     columns = np.arange(part.left, part.right)
     far = 2.0 * max(shape)
-    to_row = np.minimum(
-        rows - window.top + 1 if up else far, window.bottom - rows if down else far
-    )
+    to_row = np.minimum(rows - window.top + 1 if up else far, window.bottom - rows if down else far)
     to_column = np.minimum(
         columns - window.left + 1 if before else far, window.right - columns if after else far
     )
     beyond = np.minimum.outer(
         np.broadcast_to(to_row, rows.shape), np.broadcast_to(to_column, columns.shape)
     )
-    return squared > beyond.astype(np.float64) ** 2
+    doubtful: Array = squared > beyond.astype(np.float64) ** 2
+    return doubtful
 
 
 def _around(chosen: Array, window: Window) -> Window:

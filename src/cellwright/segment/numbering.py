@@ -6,7 +6,15 @@ import numpy as np
 
 from cellwright.core.image import Array
 
-__all__ = ["DEBRIS_SHARE", "areas", "first_places", "least_area", "numbers_by_place", "renumber", "without_small"]
+__all__ = [
+    "DEBRIS_SHARE",
+    "areas",
+    "first_places",
+    "least_area",
+    "numbers_by_place",
+    "renumber",
+    "without_small",
+]
 
 DEBRIS_SHARE = 0.1
 """Part of the median object's area below which an object is debris unless told otherwise: a

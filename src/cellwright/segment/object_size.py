@@ -44,9 +44,7 @@ def distance_inside(mask: Array) -> Array:
 
 def squared_distance(mask: Array) -> Array:
     """Squared distance to the middle of the nearest pixel outside, of which there is one."""
-    squared: Array = edt.edtsq(
-        np.ascontiguousarray(mask, np.uint8), black_border=False, parallel=1
-    )
+    squared: Array = edt.edtsq(np.ascontiguousarray(mask, np.uint8), black_border=False, parallel=1)
     return squared
 
 

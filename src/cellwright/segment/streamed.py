@@ -69,8 +69,8 @@ def median(chunks: Chunks) -> float:
     for chunk in chunks():
         keys = _sortable(chunk)
         high = keys >> _HALF_BITS
-        for half, counts in lower.items():
-            counts += np.bincount(keys[high == half] & (_HALF - 1), minlength=_HALF)
+        for half in lower:
+            lower[half] += np.bincount(keys[high == half] & (_HALF - 1), minlength=_HALF)
     middle = []
     for rank, half in zip(ranks, halves, strict=True):
         before = rank - (int(reached[half - 1]) if half else 0)

@@ -111,7 +111,9 @@ def segment_blocks(
     if grey.scale.is_constant:
         decisions["no_objects"] = "constant picture"
     else:
-        stages = BlockedPlane(grey, grid, options.smoothing, Scratch(scratch), told, largest)
+        stages = BlockedPlane(
+            grey, grid, Scratch(scratch), told, smoothing=options.smoothing, largest=largest
+        )
         if find_objects(stages, grey.scale, options, decisions):
             numbers = stages.collected
         if stages.warnings:
@@ -147,12 +149,12 @@ class BlockedPlane:
         The plane.
     grid
         Of the plane.
-    smoothing
-        Deviation of the Gaussian before the threshold, in pixels.
     scratch
         Where planes are kept.
     told
         Gives for a stage what is called after each core.
+    smoothing
+        Deviation of the Gaussian before the threshold, in pixels.
     largest
         See `large.decode_in_blocks`.
 
@@ -170,9 +172,10 @@ class BlockedPlane:
         self,
         grey: GreyReader,
         grid: Grid,
-        smoothing: float,
         scratch: Scratch,
         told: Callable[[str], Callable[[int], None]],
+        *,
+        smoothing: float,
         largest: int = LARGEST,
     ) -> None:
         self.warnings: list[str] = []
@@ -183,18 +186,19 @@ class BlockedPlane:
         self._heights = scratch.plane(self._shape, np.float32)
         self._smooth = scratch.plane(self._shape, np.float32) if smoothing else self._heights
         self._histogram: Histogram | None = None
-        for index, core in self._cores("grey"):
+        for core in self._cores("grey"):
             window = core.grown(self._shape, self._reach)
             plane = grey.read(window)
             self._heights[core.slices] = plane[core.within(window)]
             if smoothing:
                 self._smooth[core.slices] = smoothed(plane, smoothing)[core.within(window)]
-        self._take_mask(scratch.plane(self._shape, bool))
+        self.mask = scratch.plane(self._shape, bool)
+        self._mask_changed()
 
-    def _cores(self, stage: str) -> Iterator[tuple[int, Window]]:
+    def _cores(self, stage: str) -> Iterator[Window]:
         each = self._told(stage)
         for index, core in enumerate(self._grid):
-            yield index, core
+            yield core
             each(index)
 
     def _chunks(self) -> Iterator[Array]:
@@ -206,8 +210,7 @@ class BlockedPlane:
         return self._histogram
 
     def _take_mask(self, mask: Array) -> None:
-        if getattr(self, "mask", mask) is not mask:
-            self._scratch.drop(self.mask)
+        self._scratch.drop(self.mask)
         self.mask = mask
         self._mask_changed()
 
@@ -267,10 +270,10 @@ class BlockedPlane:
         for core in Grid((points.shape[0], points.shape[1]), self._grid.side):
             window = core.grown(points.shape, 2 * size)
             ground[core.slices] = ground_of(coarse[window.slices], size)[core.within(window)]
-        for _, core in self._cores("ground"):
+        for core in self._cores("ground"):
             self._heights[core.slices] -= _between(ground, step, core)
         if self._smoothing:
-            for _, core in self._cores("smoothing"):
+            for core in self._cores("smoothing"):
                 window = core.grown(self._shape, self._reach)
                 smooth = smoothed(self._heights[window.slices], self._smoothing)
                 self._smooth[core.slices] = smooth[core.within(window)]
@@ -302,7 +305,7 @@ class BlockedPlane:
         base = median(lambda: (chunk[chunk <= cut] for chunk in self._chunks()))
 
         def responses() -> Iterator[Array]:
-            for _, core in self._cores("noise"):
+            for core in self._cores("noise"):
                 window = core.grown(self._shape, 1)
                 yield noise_response(self._heights[window.slices])[core.within(window)]
 
@@ -343,7 +346,7 @@ class BlockedPlane:
                 remedy="give a smaller --diameter, or another algorithm",
             )
         around = self._scratch.plane(self._shape, np.float32)
-        for _, core in self._cores("surroundings"):
+        for core in self._cores("surroundings"):
             wide = core.grown(self._shape, reach)
             surface = surroundings(self._smooth[wide.slices], noise, window)
             around[core.slices] = surface[core.within(wide)]
@@ -381,7 +384,7 @@ class BlockedPlane:
             self.hole_areas()
             return self.fill_holes(most)
         crossing = np.where(found.on_frame, 0, found.areas)
-        for index, core in self._cores("holes"):
+        for index, core in enumerate(self._cores("holes")):
             ground, count = ndimage.label(~self.mask[core.slices], FOUR)
             size = np.bincount(ground.ravel(), minlength=count + 1)
             size[labels_on_frame(ground, core, self._shape)] = 0
@@ -451,12 +454,18 @@ class BlockedPlane:
     def _go(self, take: Take, stage: str) -> list[Array]:
         """Decode everything once; gives the parts of one object."""
         pairs, sheets = decode_in_blocks(
-            self.mask, self._grid, self._margin, self._decode, take, self._told(stage), self._largest
+            self.mask,
+            self._grid,
+            self._decode,
+            take,
+            margin=self._margin,
+            each=self._told(stage),
+            largest=self._largest,
         )
         if sheets:
             self._warn(
                 "touching objects cover more than could be looked at together"
-                f" ({self._largest / 1e6:.0f} megapixels): they were parted block by block, so"
+                f" ({self._largest / 1e6:.2g} megapixels): they were parted block by block, so"
                 f" that outlines near a multiple of {self._grid.side} px may differ"
             )
         return pairs

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from cellwright.core.columns import Column
 from cellwright.core.image import Array, Image, Source
 from cellwright.core.labels import Labels, Objects
 from cellwright.core.method import Options
+from cellwright.io.outline import Outlined, OutlineWriter
+from cellwright.io.pattern import Pattern, Place
 from cellwright.io.reader import Reader
 from cellwright.measure.feature import Feature
 from cellwright.measure.filters import Filter
@@ -25,6 +28,7 @@ from cellwright.quality.check import Check, Verdict
 from cellwright.report.section import Content, ReportData, Section
 
 MAGIC = b"STRANGER"
+NAME = re.compile(r"(?P<well>[A-H][0-9]{2})-(?P<stain>[a-z]+)")
 
 
 class AboveOptions(Options):
@@ -53,6 +57,25 @@ def open_stranger(path: Path) -> list[Image]:
     height, width = data[8], data[9]
     pixels = np.frombuffer(data[10 : 10 + height * width], dtype=np.uint8)
     return [Image(pixels.reshape(height, width), "YX", source=Source(path=str(path)))]
+
+
+def match_name(name: str, folder: str) -> Place | None:
+    """Take names such as ``B02-dapi`` apart: a well and a stain."""
+    found = NAME.fullmatch(name)
+    if found is None:
+        return None
+    well = found["well"]
+    return Place(rest=well, folder=folder, well=well, channel=found["stain"])
+
+
+def write_boxes(stream: BinaryIO, outlined: Outlined) -> None:
+    """Write the box of each label: frame, label, top, left, bottom, right."""
+    for frame, labels in outlined.frames():
+        for label, box in enumerate(ndimage.find_objects(labels), start=1):
+            if box is not None:
+                rows, columns = box
+                line = (frame, label, rows.start, columns.start, rows.stop, columns.stop)
+                stream.write((" ".join(map(str, line)) + "\n").encode("ascii"))
 
 
 def count_pixels(regions: Regions) -> Mapping[str, Array]:
@@ -93,3 +116,12 @@ CHECK = Check("stranger", 1, "Warns of everything", 1.0, 2.0, judge)
 FILTER = Filter("headless", 1, "the first cell", "headless", lambda text: None, keep_all_but_first)
 VERB = Verb(help="Greet.", run=greet, inputs={"name": "Whom."})
 SECTION = Section("stranger", "From a stranger", 55, render)
+
+PATTERN = Pattern(
+    name="stranger",
+    title="a stranger's camera",
+    example="B02-dapi.tif",
+    meaning="well and stain",
+    match=match_name,
+)
+WRITER = OutlineWriter("boxes", ".txt", write_boxes)
