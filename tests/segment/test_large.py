@@ -364,7 +364,9 @@ def test_components_are_those_of_the_plane(
     structure = EIGHT if corners else FOUR
     labels, count = ndimage.label(mask, structure)
     boxes = ndimage.find_objects(labels)
-    found = components_of(lambda window: mask[window.slices], Grid(shape, side), structure)
+    found = components_of(
+        lambda window: mask[window.slices], Grid(shape, side), structure, located=True
+    )
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     assert sorted([*found.inner_areas, *found.areas]) == sorted(sizes)
     frame = np.zeros(count + 1, bool)

@@ -38,9 +38,9 @@ class Components:
     areas, on_frame
         The same of the crossing ones.
     boxes
-        (n, 4) top, left, bottom, right of the crossing ones, ends excluded.
+        (n, 4) top, left, bottom, right of the crossing ones, ends excluded; if wanted.
     places
-        (n, 2) row and column of one pixel of each crossing one.
+        (n, 2) row and column of one pixel of each crossing one; if wanted.
     parts
         For each core the labels that its crossing components have in it when it is labelled by
         itself, sorted, and the numbers of these components.
@@ -62,7 +62,7 @@ class Components:
         return numbers
 
 
-def components_of(read: Read, grid: Grid, structure: Array) -> Components:
+def components_of(read: Read, grid: Grid, structure: Array, *, located: bool = False) -> Components:
     """Find the components of a mask.
 
     Parameters
@@ -73,6 +73,8 @@ def components_of(read: Read, grid: Grid, structure: Array) -> Components:
         The cores, read one by one.
     structure
         `FOUR` or `EIGHT`.
+    located
+        Whether boxes and places are wanted, which take as long as all else.
 
     Returns
     -------
@@ -82,7 +84,8 @@ def components_of(read: Read, grid: Grid, structure: Array) -> Components:
     Examples
     --------
     >>> mask = np.array([[1, 1, 1, 0, 0, 1]], bool)
-    >>> found = components_of(lambda window: mask[window.slices], Grid((1, 6), 2), EIGHT)
+    >>> read = lambda window: mask[window.slices]
+    >>> found = components_of(read, Grid((1, 6), 2), EIGHT, located=True)
     >>> found.areas.tolist(), found.boxes.tolist(), found.inner_areas.tolist()
     ([3], [[0, 0, 1, 3]], [1])
     """
@@ -102,7 +105,8 @@ def components_of(read: Read, grid: Grid, structure: Array) -> Components:
         inner_on_frame.append(framed[inner])
         areas.append(sizes[crossing])
         on_frame.append(framed[crossing])
-        for box, label in zip(_boxes(labels, count, crossing), crossing, strict=True):
+        wanted = crossing if located else crossing[:0]
+        for box, label in zip(_boxes(labels, count, wanted), wanted, strict=True):
             row = int(box[0])
             column = int(box[1] + np.argmax(labels[row, box[1] : box[3]] == label))
             corner = (core.top, core.left)
@@ -119,13 +123,14 @@ def components_of(read: Read, grid: Grid, structure: Array) -> Components:
     np.add.at(total, root, _flat(areas, np.int64))
     frame = np.zeros(n, bool)
     np.logical_or.at(frame, root, _flat(on_frame, bool))
-    whole = np.tile(np.array([*grid.shape, 0, 0], np.int64), (n, 1))
-    box = np.array(boxes, np.int64).reshape(-1, 4)
-    np.minimum.at(whole[:, :2], root, box[:, :2])
-    np.maximum.at(whole[:, 2:], root, box[:, 2:])
-    place = np.zeros((n, 2), np.int64)
-    # Written backwards, so that the first part of each component has the last word.
-    place[root[::-1]] = np.array(places, np.int64).reshape(-1, 2)[::-1]
+    whole = np.tile(np.array([*grid.shape, 0, 0], np.int64), (n if located else 0, 1))
+    place = np.zeros((n if located else 0, 2), np.int64)
+    if located:
+        box = np.array(boxes, np.int64).reshape(-1, 4)
+        np.minimum.at(whole[:, :2], root, box[:, :2])
+        np.maximum.at(whole[:, 2:], root, box[:, 2:])
+        # Written backwards, so that the first part of each component has the last word.
+        place[root[::-1]] = np.array(places, np.int64).reshape(-1, 2)[::-1]
     return Components(
         _flat(inner_areas, np.int64),
         _flat(inner_on_frame, bool),

@@ -64,7 +64,10 @@ def _radii(mask: Array, core: Window, shape: tuple[int, int]) -> tuple[Array, bo
     margin = MARGIN
     window = ring.grown(shape, margin)
     squared = _squared(mask, window, ring)
-    doubtful = _doubtful(squared, ring, window, shape)
+    if squared.max() <= margin**2:  # the usual case, at once
+        doubtful = np.zeros(ring.shape, bool)
+    else:
+        doubtful = _doubtful(squared, ring, window, shape)
     while doubtful.any():
         part = _around(doubtful, ring)
         furthest = float(squared[doubtful].max())
