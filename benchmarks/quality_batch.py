@@ -54,7 +54,7 @@ def bytes_of(plane: Plane) -> Plane:
     """As 8 bits, with the contrast that a program would choose."""
     low, high = np.quantile(plane, (0.001, 0.999))
     scaled = (plane.astype(np.float64) - low) / max(float(high - low), 1e-9)
-    return np.clip(255 * scaled, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(255 * scaled, 0, 255), np.uint8)
 
 
 def jpeg(plane: Plane, quality: int = 75) -> Plane:

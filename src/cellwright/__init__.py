@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         samples,
         segment,
         segment_image,
+        write_image_zarr,
     )
 
 __version__ = VERSION
@@ -50,6 +51,7 @@ __all__ = [
     "samples",
     "segment",
     "segment_image",
+    "write_image_zarr",
 ]
 
 

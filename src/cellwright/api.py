@@ -17,6 +17,7 @@ from cellwright.engine.events import CancelToken, Listener, silent
 from cellwright.engine.executors import MakeExecutor
 from cellwright.io.inputs import find_inputs
 from cellwright.io.joining import join_files
+from cellwright.io.ome_zarr_write import write_image_zarr
 from cellwright.io.open import open_images, read
 from cellwright.io.sample_template import Template, sample_template, write_template
 from cellwright.pipeline.analysis import analyze_pictures
@@ -39,6 +40,7 @@ __all__ = [
     "samples",
     "segment",
     "segment_image",
+    "write_image_zarr",
 ]
 
 Inputs = str | Path | Sequence[str | Path]

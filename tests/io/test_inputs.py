@@ -166,3 +166,13 @@ def test_finding_opens_no_file_twice(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(find_inputs([tmp_path]).found) == 40
     assert opened.count(".dat") == 20
     assert opened.count(".tif") == 0  # the extension is enough to be found
+
+
+def test_the_folder_of_planes_beside_an_oif_file_is_not_searched(tmp_path: Path) -> None:
+    for name in ("a.oif", "a.oif.files/s_C001.tif", "b.oif.files/s_C001.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"II*\0")
+
+    found = [item.image for item in find_inputs([tmp_path]).found]
+
+    assert found == ["a.oif", "b.oif.files/s_C001.tif"]

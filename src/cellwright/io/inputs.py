@@ -281,6 +281,8 @@ def _enter(walk: _Walk, folder: Path, is_top: bool, wanted: bool) -> bool:
             walk.found[_absolute(folder), ""] = folder
         walk.folders[key] = str(folder)
         return False
+    elif not is_top and _is_part_of_file(folder):
+        return False
     elif not is_top and is_zarr_folder(folder):
         reason = "a Zarr folder without OME metadata"
     if reason:
@@ -288,6 +290,12 @@ def _enter(walk: _Walk, folder: Path, is_top: bool, wanted: bool) -> bool:
         return False
     walk.folders[key] = str(folder)
     return True
+
+
+def _is_part_of_file(folder: Path) -> bool:
+    """Whether a folder holds the planes of a file beside it: ``a.oif.files`` of ``a.oif``."""
+    name = folder.name.casefold()
+    return name.endswith(".oif.files") and folder.with_name(folder.name[: -len(".files")]).exists()
 
 
 def _is_run(folder: Path) -> bool:

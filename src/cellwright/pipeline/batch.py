@@ -51,7 +51,7 @@ def _profiles(
     outcomes: Sequence[Outcome],
 ) -> list[tuple[str, Mapping[str, list[float]]]]:
     return [
-        (outcome.picture.image, outcome.frames[_looked_at(outcome)[0]]["quality"].facts["profiles"])
+        (outcome.picture.image, dict(outcome.frames[0]["quality"].facts["profiles"]))
         for outcome in outcomes
         if _looked_at(outcome) and outcome.frames[0]["quality"].facts["profiles"]
     ]

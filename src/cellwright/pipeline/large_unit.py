@@ -157,7 +157,7 @@ def _quality_step(unit: Unit, picture: _Picture, read: Step) -> Step:
     facts = {
         "findings": findings,
         "signatures": {name: signature(picture.survey(name).small) for name in picture.planes},
-        "profiles": {},
+        "profiles": [],
     }
     return Step("quality", quality_key(unit, read.facts), {}, facts)
 

@@ -151,10 +151,11 @@ def _judged(planes: Planes) -> Mapping[str, Array]:
     return {"colour": planes.whole.mean(axis=-1).astype(planes.whole.dtype)}
 
 
-def _profiles(planes: Planes) -> dict[str, Any]:
-    """What each channel looks like, where there are several that could be mixed up."""
-    several = planes.whole is None and len(planes.channels) > 1
-    return channel_profile({n: _flat(p) for n, p in planes.channels.items()}) if several else {}
+def _profiles(planes: Planes) -> list[tuple[str, Any]]:
+    """What each channel looks like, where there are several that could be mixed up; in order."""
+    if planes.whole is not None or len(planes.channels) < 2:
+        return []
+    return list(channel_profile({n: _flat(p) for n, p in planes.channels.items()}).items())
 
 
 def _flat(plane: Array) -> Array:

@@ -91,7 +91,8 @@ class Overlays:
             where = (
                 f"at rows {part.box[0]} to {part.box[2]}, columns {part.box[1]} to {part.box[3]}"
             )
-            said = f" {part.text!r}" if part.text else ""
+            sure = part.um is not None  # other text is found, but spelled by guess
+            said = f" {part.text!r}" if part.text and sure else ""
             named.append(f"a {part.kind}{said} {where}")
         return "drawn into the picture: " + "; ".join(named) if named else ""
 
