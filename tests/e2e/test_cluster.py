@@ -130,8 +130,12 @@ def test_workers_that_may_sum_in_another_order_are_refused(
 ) -> None:
     from distributed import Client
 
+    def forget() -> None:
+        os.environ.pop("OMP_NUM_THREADS")  # looked up there: the environment is not sent along
+
     with Client(dask.address) as client:  # type: ignore[no-untyped-call]
-        client.run(os.environ.pop, "OMP_NUM_THREADS")
+        client.wait_for_workers(2, timeout=PATIENCE_S)
+        client.run(forget)
 
     with pytest.raises(UsageError, match="OMP_NUM_THREADS"):
         cellwright.analyze(pictures, tmp_path / "run", scheduler=dask.address)

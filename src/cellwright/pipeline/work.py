@@ -23,7 +23,7 @@ __all__ = ["Done", "do_units", "units_of"]
 # picture's own bytes (several float64 copies and the tables of foreground pixels).
 _BYTES_PER_PIXEL = 40
 _COPIES = 3
-LARGE_BYTES = 1_500_000_000
+LARGE_BYTES = 1_000_000_000
 """Measured: the most that a plane takes that is worked on block by block, however large it is."""
 
 
