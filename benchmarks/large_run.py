@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,8 @@ def main() -> None:
         size = sum(f.stat().st_size for f in [picture, *picture.rglob("*")] if f.is_file())
         print(f"{picture.name}: 2 channels of {arguments.side:,}², {size / 1e6:.0f} MB")
         command = [
-            sys.executable, "-m", "cellwright", "analyze", picture, "--channel", "DAPI",
-            "--out", Path(folder, "run"), "--workers", "1", "--memory", "2GB", "--json",
+            sys.executable, "-m", "cellwright", "analyze", str(picture), "--channel", "DAPI",
+            "--out", str(Path(folder, "run")), "--workers", "1", "--memory", "2GB", "--json",
         ]  # fmt: skip
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -87,7 +88,7 @@ def make(folder: Path, side: int, kind: str) -> Path:
         return picture
     picture, tile = folder / "scan.ome.tif", 512
 
-    def tiles() -> object:
+    def tiles() -> Iterator[Array]:
         for channel in range(2):
             for top in range(0, side, tile):
                 for left in range(0, side, tile):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,7 @@ def picture(tmp_path: Path) -> Path:
 def test_a_large_picture_gives_the_numbers_of_a_small_one(
     picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {"filter": ("area=150:",), "make_executor": threads}
+    options: dict[str, Any] = {"filter": ("area=150:",), "make_executor": threads}
     whole = cellwright.analyze(picture, tmp_path / "whole", **options)
     for module in ("large_plane", "plan", "gallery"):
         monkeypatch.setattr(f"cellwright.pipeline.{module}.LARGE_PIXELS", LARGE)
