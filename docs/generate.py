@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from cellwright.cli.verb import Verb
-from cellwright.core.columns import IDENTITY, PLACE, Column, physical
+from cellwright.core.columns import IDENTITY, PLACE, TIME, Column, physical
 from cellwright.core.method import Options
 from cellwright.core.registry import entries
 from cellwright.measure.compartments import CELL_COLUMNS, NUCLEUS_COLUMNS
@@ -245,6 +245,7 @@ def _columns() -> str:
     parts = [
         _family("Identity", IDENTITY),
         _family("Place on a plate", PLACE, "Where any picture of the run has a well."),
+        _family("Time", TIME, "Where the interval of any movie of the run is known."),
     ]
     asked = "On request: `--features {}`."
     parts += [

@@ -144,6 +144,7 @@ def test_every_column_is_in_the_reference(site: Path) -> None:
         ["{channel}"],
         physical=True,
         places=True,
+        times=True,
         compartments=True,
         features=("texture", "spots"),
     )

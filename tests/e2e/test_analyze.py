@@ -36,6 +36,8 @@ def test_a_movie_has_rows_for_each_frame_and_its_own_pixel_size(pictures: Path) 
     movie = run.cells[run.cells["image"] == "movie.tif"]
     still = run.cells[run.cells["image"] == "nine.png"]
     assert movie.groupby("frame").size().to_dict() == {0: 4, 1: 3, 2: 2}
+    assert movie.groupby("frame")["time_s"].first().tolist() == [0.0, 300.0, 600.0]
+    assert still["time_s"].isna().all()
     np.testing.assert_allclose(movie["area_um2"], movie["area_px"] / 4)
     assert still["area_um2"].isna().all()
     labels = run.labels("movie.tif")

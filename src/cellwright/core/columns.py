@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-__all__ = ["IDENTITY", "PLACE", "Column", "physical"]
+__all__ = ["IDENTITY", "PLACE", "TIME", "Column", "physical"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,9 @@ PLACE = (
     Column("field", "", "Field of view in the well", "str", (2, 3), False),
 )
 """Where on a plate a picture was taken: in the table where any picture of the run has a well."""
+
+TIME = (Column("time_s", "s", "Time since the first frame", dimensions=(2, 3), comparable=False),)
+"""When a frame was taken: in the table where the interval of any movie of the run is known."""
 
 _PHYSICAL = {1: ("um", "µm"), 2: ("um2", "µm²"), -2: ("per_mm2", "1/mm²")}
 

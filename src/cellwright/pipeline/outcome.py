@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellwright.core.columns import IDENTITY, PLACE, Column
+from cellwright.core.columns import IDENTITY, PLACE, TIME, Column
 from cellwright.engine.journal import Step
 from cellwright.io.file_set import FileSet
 from cellwright.io.inputs import Skipped
@@ -360,6 +360,7 @@ def cell_columns(
         list(dict.fromkeys(name for o in usable for name in o.measured)),
         physical=any(o.picture.spacing.x is not None for o in usable),
         places=any(o.picture.well for o in outcomes),
+        times=any(o.picture.interval is not None and len(o.frames) > 1 for o in usable),
         compartments=any(o.picture.nuclei is not None for o in usable),
         features=features,
         gates=gates,
@@ -371,6 +372,7 @@ def declared_columns(
     *,
     physical: bool,
     places: bool,
+    times: bool,
     compartments: bool,
     features: Sequence[str] = (),
     gates: Sequence[Column] = (),
@@ -380,6 +382,7 @@ def declared_columns(
     return (
         *IDENTITY,
         *(PLACE if places else ()),
+        *(TIME if times else ()),
         *declared(channels, physical, families),
         *COUNTING_COLUMNS,
         *(_nullable(compartment_columns(channels, physical)) if compartments else ()),

@@ -95,6 +95,7 @@ def _columns(record: dict[str, Any], names: Sequence[str]) -> tuple[Column, ...]
         list(channels),
         physical=True,
         places=True,
+        times=True,
         compartments=True,
         features=record["options"].get("features", ()),
         gates=[Gated.of_record(gate).declared for gate in record.get("gates", ())],

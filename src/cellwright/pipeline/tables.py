@@ -102,7 +102,9 @@ def _plane_columns(
     text: dict[str, Array] = {
         name: np.full(n, value, dtype=object) for name, value in identity.items()
     }
-    return measured | text | {"frame": np.full(n, frame)}
+    interval = picture.interval
+    time_s = np.full(n, np.nan if interval is None else frame * interval)
+    return measured | text | {"frame": np.full(n, frame), "time_s": time_s}
 
 
 def _joined(planes: Sequence[Mapping[str, Array]], columns: Sequence[Column]) -> pd.DataFrame:
