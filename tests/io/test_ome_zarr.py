@@ -19,11 +19,11 @@ from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from cellwright.core.errors import InputError, UnreadableError, UnsupportedError, UsageError
 from cellwright.core.image import Array, Image, LazyArray, Spacing
+from cellwright.engine.keys import plain_files
 from cellwright.io.inputs import find_inputs
 from cellwright.io.label_image import decode_labels
 from cellwright.io.ome_zarr_write import write_image_zarr, write_labels_zarr
 from cellwright.io.open import open_images, read, recognise
-from cellwright.io.zarr_folder import tree_files
 
 numcodecs: Any = pytest.importorskip("numcodecs")
 RAMP = np.arange(2 * 3 * 4 * 30 * 41, dtype=np.uint16).reshape(2, 3, 4, 30, 41)
@@ -375,7 +375,7 @@ def test_a_zip_is_read_like_a_folder(tmp_path: Path, inside: str, compression: i
     folder = _group(tmp_path / "x.ome.zarr", RAMP, "tczyx", version="0.5")
     path = tmp_path / "x.ome.zarr.zip"
     with zipfile.ZipFile(path, "w", compression) as archive:
-        for file in reversed(tree_files(folder)):
+        for file in reversed(list(plain_files(folder))):
             archive.write(file, inside + file.relative_to(folder).as_posix())
     image = read(path)
     assert image.source.files == (str(path),)
@@ -397,7 +397,7 @@ def test_an_ordinary_zip_is_no_picture(tmp_path: Path) -> None:
 def test_a_zip_that_claims_too_much_is_refused(tmp_path: Path) -> None:
     folder = _group(tmp_path / "x.zarr", RAMP[0, 0, 0], "yx", chunks=(30, 41))
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in tree_files(folder):
+        for file in plain_files(folder):
             big = file.name == "0.0"
             archive.writestr(
                 file.relative_to(folder).as_posix(), bytes(10**7) if big else file.read_bytes()
@@ -606,8 +606,8 @@ def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     (path / "0" / "0.0").rename(secret)
     (path / "0" / "0.0").symlink_to(secret)
-    assert secret not in tree_files(path)
-    assert path / "0" / "0.0" not in tree_files(path)
+    assert secret not in plain_files(path)
+    assert path / "0" / "0.0" not in plain_files(path)
     image = read(path)
     with pytest.raises(UnreadableError, match="leads out"):
         image.pixels()
@@ -710,7 +710,7 @@ def test_damaged_stores_fail_and_never_otherwise(tmp_path: Path, version: str) -
     names = [".zattrs", "0/.zarray"] if version == "0.4" else ["zarr.json", "0/zarr.json"]
     documents = [field / name for name in names]
     documents += [path / "B/03" / names[0], path / names[0]]
-    chunks = [file for file in tree_files(field) if file not in documents]
+    chunks = [file for file in plain_files(field) if file not in documents]
     rng = np.random.default_rng(7)
     outcomes = set()
     for _ in range(120):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from cellwright.core.errors import UnreadableError, UsageError
 from cellwright.core.image import Array, Image, Spacing
+from cellwright.engine.keys import plain_files
 from cellwright.io.label_image import decode_labels
 from cellwright.io.ome_zarr import READER
 from cellwright.io.ome_zarr_write import (
@@ -26,7 +27,6 @@ from cellwright.io.ome_zarr_write import (
     write_labels_zarr,
 )
 from cellwright.io.open import read
-from cellwright.io.zarr_folder import tree_files
 
 VERSIONS: list[Version] = ["0.4", "0.5"]
 MICROMETRES = Spacing(z=2.0, y=0.65, x=0.325)
@@ -228,7 +228,7 @@ def test_the_same_labels_give_the_same_bytes(tmp_path: Path, version: Version) -
     labels = _labels(1500, 1400)
 
     def contents(path: Path) -> dict[str, bytes]:
-        return {f.relative_to(path).as_posix(): f.read_bytes() for f in tree_files(path)}
+        return {f.relative_to(path).as_posix(): f.read_bytes() for f in plain_files(path)}
 
     write_labels_zarr(tmp_path / "a.zarr", labels, version=version)
     with LabelsZarrWriter(tmp_path / "b.zarr", labels.shape, version=version) as writer:

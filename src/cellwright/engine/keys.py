@@ -81,16 +81,20 @@ def file_digest(path: Path) -> str:
 
 
 def plain_files(folder: Path) -> Iterator[Path]:
-    """Give all plain files in a folder and those in it, by name; no link to a folder is followed.
+    """Give all plain files in a folder and those in it, by name.
+
+    A link to a folder is not followed, nor one to a file outside.
 
     Examples
     --------
     >>> next(plain_files(Path("nowhere")), "none")
     'none'
     """
+    root = os.path.realpath(folder)
     for where, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
             file = Path(where, name)
-            if file.is_file():
+            leads_out = file.is_symlink() and not file.resolve().is_relative_to(root)
+            if file.is_file() and not leads_out:
                 yield file

@@ -35,11 +35,16 @@ _XML = "OME/METADATA.ome.xml"
 _NAMED = 5  # groups that a message proposes
 
 
+_ZIP_NAMES = (".zarr.zip", ".ozx")
+"""Endings of zips that hold a Zarr; only they tell, where metadata are not at the beginning."""
+
+
 def _recognise(head: bytes, path: Path) -> bool:
-    """A folder with the attributes of OME, or named as one; a zip whose first entry is Zarr's."""
+    """A folder with the attributes of OME, or named as one; a zip that begins so, or is named so."""
     if head:
         marks = [name.encode() for name in METADATA_FILES]
-        return head.startswith(_ZIP) and any(mark in head for mark in marks)
+        begins_so = any(mark in head for mark in marks)
+        return head.startswith(_ZIP) and (begins_so or path.name.lower().endswith(_ZIP_NAMES))
     if path.suffix.lower() == ".zarr":
         return True
     if not is_zarr_folder(path):

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from cellwright.core.errors import InputError, UnreadableError
 
-__all__ = ["FolderTree", "Tree", "ZipTree", "is_zarr_folder", "read_json", "tree_files"]
+__all__ = ["FolderTree", "Tree", "ZipTree", "is_zarr_folder", "read_json"]
 
 METADATA_FILES = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 """The files of which at least one makes a folder a Zarr folder (Zarr 3 and 2)."""
@@ -68,34 +68,6 @@ def is_zarr_folder(folder: Path) -> bool:
     False
     """
     return any((folder / name).is_file() for name in METADATA_FILES)
-
-
-def tree_files(folder: Path) -> list[Path]:
-    """All plain files below a folder, sorted by their POSIX paths relative to it.
-
-    Links to files are kept if they lead to a place below the folder; links to folders are not
-    followed.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     Path(folder, "a").mkdir()
-    ...     for name in ("b", "a/c", ".zattrs"):
-    ...         _ = Path(folder, name).write_text("")
-    ...     [file.relative_to(folder).as_posix() for file in tree_files(Path(folder))]
-    ['.zattrs', 'a/c', 'b']
-    """
-    root = os.path.realpath(folder)
-    found: list[tuple[str, Path]] = []
-    for place, _, names in os.walk(folder):
-        for name in names:
-            path = Path(place, name)
-            if path.is_symlink() and not _is_below(os.path.realpath(path), root):
-                continue
-            if path.is_file():
-                found.append((path.relative_to(folder).as_posix(), path))
-    return [path for _, path in sorted(found)]
 
 
 def _is_below(path: str, root: str) -> bool:
