@@ -141,3 +141,70 @@ def test_what_cannot_be_done_block_by_block_is_said(picture: Path, tmp_path: Pat
     assert related.images["status"].item() == "failed"
     assert "block by block" in str(related.images["reason"].item())
     assert "block by block" in str(light.images["reason"].item())
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_what_a_large_picture_is_edited_in_is_counted_after_the_rules(
+    picture: Path, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"filter": ("area=400:",), "make_executor": threads}
+    run = cellwright.analyze(picture, tmp_path / "run", **options)
+    removed = run.record["filters"]
+    path = run.path / "labels" / "scan.ome.zarr"
+    labels = decode_labels(path).pixels().copy()
+    labels[tuple(np.argwhere(labels)[0])] = 0
+    write_labels_zarr(tmp_path / "edited.zarr", labels)
+    for file in sorted(path.rglob("*"), reverse=True):
+        file.unlink() if file.is_file() else file.rmdir()
+    path.rmdir()
+    (tmp_path / "edited.zarr").rename(path)
+
+    again = cellwright.analyze(picture, tmp_path / "run", **options)
+
+    assert again.images["edited"].item() == 1
+    assert again.record["filters"] == removed
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_a_large_file_that_changes_on_the_way_is_a_failure(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cellwright.pipeline import large_unit
+
+    measure = large_unit._measure_step
+
+    def change_then_measure(*arguments: Any) -> Any:
+        picture.write_bytes(picture.read_bytes() + b"more")
+        return measure(*arguments)
+
+    monkeypatch.setattr(large_unit, "_measure_step", change_then_measure)
+
+    run = cellwright.analyze(picture, tmp_path / "run", make_executor=threads)
+
+    assert "changed while the run went on" in str(run.images["reason"].item())
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_pixels_that_are_not_finite_take_the_lowest_of_their_own_channel(tmp_path: Path) -> None:
+    plane = np.tile(discs([(40, 40), (90, 90)], size=160), (3, 3)).astype(np.float32)
+    plane[:20, :20] = np.nan
+    stack = np.stack([plane, plane - 100_000])
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "CYX"})
+
+    run = cellwright.analyze(
+        tmp_path / "a.tif", tmp_path / "run", channel="0", make_executor=threads
+    )
+
+    assert run.images["n_cells"].item() == 18
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_a_large_colour_picture_is_judged_as_one(tmp_path: Path) -> None:
+    plane = np.tile(discs([(40, 40), (90, 90)], size=160), (3, 3))
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([plane, plane // 2, plane // 3], axis=-1))
+
+    run = cellwright.analyze(tmp_path / "a.tif", tmp_path / "run", make_executor=threads)
+
+    assert run.images["n_cells"].item() == 18
+    assert run.images["channel"].item() == "colour"
+    assert not np.isnan(run.images["focus"].item())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -297,3 +298,135 @@ def test_the_bytes_are_the_same_whatever_the_place(tmp_path: Path) -> None:
         )  # fmt: skip
 
     assert outputs(one / "run") == outputs(other / "run")
+
+
+def test_a_filter_and_a_corrected_cell_leave_filtered_nuclei_out(tmp_path: Path) -> None:
+    picture = two_channels(tmp_path)
+    options: dict[str, Any] = {
+        "nuclei": "0", "cells": "1", "filter": ("centroid_y_px=60:",), "make_executor": threads,
+    }  # fmt: skip
+    before = cellwright.analyze(picture, tmp_path / "run", **options)
+    n_nuclei = before.images["n_nuclei"].item()
+    path = tmp_path / "run" / "labels" / "a.tif"
+    labels = decode_labels(path).pixels().copy()
+    row, column = np.argwhere(labels > 0)[0]
+    labels[row, column] = 0
+    tifffile.imwrite(path, labels.astype(np.uint16))
+
+    after = cellwright.analyze(picture, tmp_path / "run", **options)
+
+    assert after.images["n_nuclei"].item() == n_nuclei
+    assert after.images["edited"].item() == 1
+    assert after.images["nuclei_outside"].item() == before.images["nuclei_outside"].item()
+
+
+def test_corrections_of_one_kind_are_never_taken_for_another(tmp_path: Path) -> None:
+    picture = two_channels(tmp_path)
+    run = cellwright.analyze(picture, tmp_path / "run", channel="DAPI", make_executor=threads)
+    path = run.path / "labels" / "a.tif"
+    labels = decode_labels(path).pixels().copy()
+    labels[labels == 1] = 0
+    tifffile.imwrite(path, labels.astype(np.uint16))
+
+    with pytest.raises(UsageError, match="other kinds of objects"):
+        cellwright.analyze(
+            picture, tmp_path / "run", nuclei="DAPI", cells="GFP", make_executor=threads
+        )
+
+
+def test_a_folder_called_as_a_kind_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "nucleus").mkdir(parents=True)
+    two_channels(folder)
+    two_channels(folder / "nucleus")
+
+    with pytest.raises(UsageError, match="labels/nucleus"):
+        cellwright.analyze(folder, tmp_path / "run", nuclei="0", cells="1", make_executor=threads)
+
+
+def test_renamed_files_of_a_set_are_read_anew(tmp_path: Path) -> None:
+    folder = screen(tmp_path / "plate", wells=1, fields=1)
+    (folder / "P7_A01_s1_w1.tif").unlink()
+    cellwright.analyze(folder, tmp_path / "run", channel="w3", make_executor=threads)
+    for old, new in ((3, 4), (2, 3)):
+        (folder / f"P7_A01_s1_w{old}.tif").rename(folder / f"P7_A01_s1_w{new}.tif")
+    tifffile.imwrite(folder / "P7_A01_s1_w3.tif", discs(GRID[:5]).astype(np.uint16))
+    fresh = cellwright.analyze(folder, tmp_path / "fresh", channel="w3", make_executor=threads)
+
+    again = cellwright.analyze(folder, tmp_path / "run", channel="w3", make_executor=threads)
+
+    assert fresh.images["n_cells"].item() == 5
+    pd.testing.assert_frame_equal(again.cells, fresh.cells)
+
+
+def test_references_with_one_channel_are_for_all_channels(tmp_path: Path) -> None:
+    picture = two_channels(tmp_path)
+    flat = np.tile(np.linspace(0.5, 1.5, 160), (160, 1)) * 1000
+    tifffile.imwrite(tmp_path / "flat.tif", flat.astype(np.uint16))
+
+    run = cellwright.analyze(
+        picture, tmp_path / "run", channel="GFP", flat_field="reference",
+        flat_reference=tmp_path / "flat.tif", make_executor=threads,
+    )  # fmt: skip
+
+    assert {"intensity_mean_DAPI_flat", "intensity_mean_GFP_flat"} <= set(run.cells)
+    with pytest.raises(UsageError, match="goes with"):
+        cellwright.analyze(
+            picture, tmp_path / "x", channel="0", flat_field="batch",
+            flat_reference=tmp_path / "flat.tif", make_executor=threads,
+        )  # fmt: skip
+
+
+def test_outlines_of_pictures_that_are_gone_are_set_aside_and_edited_ones_kept(
+    pictures: Path, tmp_path: Path
+) -> None:
+    run = cellwright.analyze(pictures, tmp_path / "run", outlines=("fiji",), make_executor=threads)
+    (pictures / "five.png").unlink()
+    edited = run.path / "outlines" / "nine.zip"
+    edited.write_bytes(b"a person's own")
+
+    cellwright.analyze(pictures, tmp_path / "run", outlines=("fiji",), make_executor=threads)
+
+    orphans = run.path / ".work" / "orphans" / "outlines"
+    assert not (run.path / "outlines" / "five.zip").exists()
+    assert (orphans / "five.zip").is_file()
+    assert (orphans / "nine.zip").read_bytes() == b"a person's own"
+    assert edited.read_bytes() != b"a person's own"
+
+
+def test_labels_that_do_not_fit_never_fit_by_a_second_start(tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    Pillow.fromarray(discs(GRID)).save(picture)
+    (tmp_path / "labels").mkdir()
+    three = np.zeros((3, 128, 128), np.uint16)
+    three[:, 10:30, 10:30] = 1
+    tifffile.imwrite(tmp_path / "labels" / "a.tif", three, imagej=True, metadata={"axes": "TYX"})
+
+    for _ in range(2):
+        run = cellwright.measure(
+            picture, tmp_path / "labels", tmp_path / "run", make_executor=threads
+        )
+        assert run.images["status"].item() == "failed"
+
+
+def test_requests_for_channels_that_are_not_there_are_refused_before_any_work(
+    pictures: Path, tmp_path: Path, cellwright: Command
+) -> None:
+    for option in (("--features", "spots=GFP"), ("--positive", "XYZ=3"), ("--outlines", "svg")):
+        cellwright("analyze", pictures, "--out", tmp_path / "run", *option, code=2)
+        cellwright("analyze", pictures, "--out", tmp_path / "run", "--dry-run", *option, code=2)
+    assert not (tmp_path / "run" / "images.csv").exists()
+
+
+def test_truths_with_gaps_come_back_from_csv(tmp_path: Path) -> None:
+    from cellwright.io.cells import read_table
+
+    run = cellwright.analyze(
+        two_channels(tmp_path), tmp_path / "run", nuclei="0", cells="1", positive=("DAPI=40",),
+        make_executor=threads,
+    )  # fmt: skip
+
+    table = read_table(run.path / "cells.csv")
+
+    assert table["positive_DAPI"].dtype == "boolean"
+    assert table["positive_DAPI"].tolist() == run.cells["positive_DAPI"].tolist()

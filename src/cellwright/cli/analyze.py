@@ -25,7 +25,8 @@ def gathered(asked: Asked) -> dict[str, Any]:
 
         kept = read_recipe(recipe).model_dump(exclude={"limit"})
         if typed.get("method", kept["method"]) != kept["method"]:
-            kept["set"] = ()  # options of another method
+            # those of another method go, but not those of the cells around nuclei
+            kept["set"] = tuple(text for text in kept["set"] if text.startswith("cells."))
         both = (*kept["set"], *typed.get("set", ()))  # of two values of one option the last counts
         typed = kept | typed | {"set": both}
     return typed | asked.of(Execution)

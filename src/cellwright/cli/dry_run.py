@@ -19,7 +19,16 @@ def describe(asked: Asked, options: dict[str, Any], inputs: Sequence[Path]) -> i
     from cellwright.pipeline.start import Start, plan_pictures
 
     what, how = split_options(options)
-    start = Start(tuple(inputs), asked["out"], what, how, asked["samples"])
+    start = Start(
+        tuple(inputs),
+        asked["out"],
+        what,
+        how,
+        asked["samples"],
+        regions=asked.values.get("regions"),
+        flat_reference=asked.values.get("flat_reference"),
+        dark_reference=asked.values.get("dark_reference"),
+    )
     with progress(asked) as listener:
         plan, settings = plan_pictures(start, listener)
     pictures, skipped = plan.pictures, plan.skipped

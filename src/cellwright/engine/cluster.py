@@ -39,12 +39,12 @@ class Cluster:
     workers
         Pieces that it works on at once.
     memory
-        Bytes of the worker that has least; None where none has a limit.
+        Bytes of each worker process; 0 for one without a limit.
     """
 
     make_executor: MakeExecutor
     workers: int
-    memory: int | None
+    memory: tuple[int, ...]
 
 
 @contextmanager
@@ -71,11 +71,10 @@ def connect(address: str, run: Path, inputs: Sequence[Path]) -> Iterator[Cluster
         _check_versions(client, address)
         _check_paths(client, run, inputs)
         known = client.scheduler_info(n_workers=-1)["workers"].values()
-        limits = [int(worker["memory_limit"]) for worker in known if worker["memory_limit"]]
         yield Cluster(
             make_executor=lambda: _ClusterExecutor(client),
             workers=sum(int(worker["nthreads"]) for worker in known),
-            memory=min(limits, default=None),
+            memory=tuple(int(worker["memory_limit"] or 0) for worker in known),
         )
     finally:
         client.close()

@@ -257,8 +257,8 @@ class Pool:
                 piece = flying.pop(future)
                 try:
                     result = future.result()
-                except WorkerDiedError as error:
-                    yield piece.task, Died(str(error))
+                except WorkerDiedError:
+                    suspects.append(piece)  # what ran beside it on that worker is suspected too
                 except BrokenExecutor:
                     suspects.append(piece)
                     broken = True

@@ -130,9 +130,7 @@ class RunFolder:
         with run_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(source, unfinished)
-            if path.is_dir():  # ours, as it was announced: an edited one was taken up before
-                shutil.rmtree(path)
-            unfinished.replace(path)
+            _put(unfinished, path)  # ours, as it was announced: an edited one was taken up before
 
     def is_edited(self, relative: str) -> bool:
         """Whether a file is there whose content this run never announced: somebody's own."""
@@ -178,11 +176,20 @@ def step_folder(steps: Path, key: str, ending: str) -> Iterator[Path]:
         try:
             yield unfinished
             final.parent.mkdir(parents=True, exist_ok=True)
-            if final.exists():
-                shutil.rmtree(final)
-            unfinished.replace(final)
+            # An equal one may just be read by another worker, with an equal picture.
+            if not final.exists() or file_digest(final) != file_digest(unfinished):
+                _put(unfinished, final)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _put(unfinished: Path, final: Path) -> None:
+    """Give a finished folder its name; what had it before is moved away first, whole."""
+    aside = unfinished.with_name(f"{uuid4().hex}.partial")
+    if final.exists():
+        final.replace(aside)
+    unfinished.replace(final)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_step_file(steps: Path, key: str, ending: str, data: bytes) -> Mapping[str, str]:

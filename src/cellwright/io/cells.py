@@ -145,13 +145,26 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UnreadableError(f"this table cannot be read: {error}", where=str(path)) from error
     table.columns = pd.Index([unescape(str(name)) for name in table.columns])
     for name in table.columns:
-        if name in _TEXT or not _is_number(table[name]):
+        if name not in _TEXT and _is_truth(table[name]):
+            table[name] = table[name].map(_TRUTHS).astype("boolean")
+        elif name in _TEXT or not _is_number(table[name]):
             table[name] = table[name].map(
                 lambda value: unescape(value) if isinstance(value, str) else value
             )
         else:
             table[name] = pd.to_numeric(table[name].replace("", np.nan))
     return table
+
+
+_TRUTHS = {"True": True, "False": False, "": pd.NA}
+
+
+def _is_truth(values: pd.Series) -> bool:
+    """Whether all values that are not blank are True or False, as text, and one is blank."""
+    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        return False
+    found = set(values.unique())
+    return found <= set(_TRUTHS) and "" in found and len(found) > 1
 
 
 def _is_number(values: pd.Series) -> bool:

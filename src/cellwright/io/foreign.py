@@ -5,16 +5,15 @@ A picture of such a format is named for what it is, instead of being taken for r
 
 from __future__ import annotations
 
-__all__ = ["MICROSCOPE_FORMATS", "foreign_format"]
-
-MICROSCOPE_FORMATS = frozenset({"an Amira file"})
-"""Those that surely hold pictures: meeting one is worth a failure, not a mere note."""
+__all__ = ["foreign_format"]
 
 _STARTS = (
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "a JPEG 2000 picture (or an old Nikon ND2 file)"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an office document (or a Zeiss ZVI file)"),
-    (b"# AmiraMesh", "an Amira file"),
-    (b"# Avizo", "an Amira file"),
+    (b"# Amira Project", "an Amira project (it names pictures, and holds none)"),
+    (b"# Amira-Script", "an Amira project (it names pictures, and holds none)"),
+    (b"# Avizo Project", "an Avizo project (it names pictures, and holds none)"),
+    (b"# HyperSurface", "a surface of Amira"),
     (b"SIMPLE  =", "a FITS file"),
     (b"GIF8", "a GIF picture"),
     (b"PK\x03\x04", "a zip archive"),
@@ -28,8 +27,8 @@ def foreign_format(head: bytes) -> str:
 
     Examples
     --------
-    >>> foreign_format(b"# AmiraMesh 3D ASCII 2.0")
-    'an Amira file'
+    >>> foreign_format(b"# Amira Project 630")
+    'an Amira project (it names pictures, and holds none)'
     >>> foreign_format(b"hello")
     ''
     """

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cellwright.core.errors import UsageError
 from cellwright.io.file_set import FileSet
-from cellwright.io.foreign import MICROSCOPE_FORMATS, foreign_format
+from cellwright.io.foreign import foreign_format
 from cellwright.io.names import legible
 from cellwright.io.ome_files import absorb_members
 from cellwright.io.open import HEAD, folder_reader, known_extensions, reader_of, split_scene
@@ -331,7 +331,7 @@ def _look(walk: _Walk, path: Path) -> None:
         walk.skipped[file] = f"not known as a picture, and cannot be read ({error.strerror})"
         return
     foreign = foreign_format(head)
-    if reader_of(head, path) is not None or foreign in MICROSCOPE_FORMATS:
+    if reader_of(head, path) is not None:
         walk.found[file, ""] = path
     else:
         walk.skipped[file] = f"{foreign}, not read" if foreign else "not a picture"

@@ -204,7 +204,8 @@ def _group(
             apart += [found for found, _ in members]
             said.append(f"{_several([found.image for found, _ in members])} are kept apart: {why}")
             continue
-        field = field_picture(Field(identity, tuple(members), plate), frame, pattern)
+        complete = frame if pattern.alike else plate_of_fields([members], description)
+        field = field_picture(Field(identity, tuple(members), plate), complete, pattern)
         pictures.append(field.picture)
         skipped += field.skipped
         names.add(identity)

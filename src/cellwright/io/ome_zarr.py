@@ -40,7 +40,7 @@ _ZIP_NAMES = (".zarr.zip", ".ozx")
 
 
 def _recognise(head: bytes, path: Path) -> bool:
-    """A folder with the attributes of OME, or named as one; a zip that begins so, or is named so."""
+    """A folder with OME's attributes, or named as one; a zip that begins or is named so."""
     if head:
         marks = [name.encode() for name in METADATA_FILES]
         begins_so = any(mark in head for mark in marks)

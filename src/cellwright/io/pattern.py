@@ -149,6 +149,9 @@ class Pattern:
         Takes a name apart.
     describe
         Reads what lies beside the pictures; None where nothing does.
+    alike
+        Whether all pictures of a plate have the same channels, planes and frames, so that one
+        that lacks some is incomplete.
     """
 
     name: str
@@ -157,6 +160,7 @@ class Pattern:
     meaning: str
     match: Match
     describe: Describe | None = None
+    alike: bool = True
 
 
 @cache

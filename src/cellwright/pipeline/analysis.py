@@ -28,12 +28,13 @@ from cellwright.pipeline.corrections import (
     OTHER_KINDS,
     Correction,
     find_correction,
+    has_corrections,
     set_orphans_aside,
     take_corrections,
 )
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.gallery import choose_shown, draw_previews
-from cellwright.pipeline.gates import Gating, check_gates, gates_of
+from cellwright.pipeline.gates import Gating, check_requests, gates_of
 from cellwright.pipeline.light import find_light
 from cellwright.pipeline.log import RunLog
 from cellwright.pipeline.outcome import Outcome, cell_columns, images_table, quality_table
@@ -103,6 +104,8 @@ def analyze_pictures(
     CancelledError
         If somebody stopped it.
     """
+    if start.execution.scheduler is not None:
+        start = start.absolute()  # workers have working folders of their own
     found = find(start)
     check_formats(start.options.outlines)
     local = local_workforce(start.execution, make_executor)
@@ -161,7 +164,7 @@ class _Analysis:
         self._refuse_other_verb()
         corrections = take_corrections(self.folder)
         plan = look_and_plan(self.found, self.pool, self.listener)
-        check_gates(plan.pictures, self.settings.options.positive)
+        check_requests(plan.pictures, self.settings.options)
         notes = [*plan.notes, *self._unused(plan.pictures, corrections)]
         for note in notes:
             self.listener(Message("warning", note))
@@ -203,6 +206,14 @@ class _Analysis:
             verb = Run(self.start.out).record.get("verb")
         except UnreadableError:
             return  # damaged by somebody: it is written anew from the journal's steps
+        before = dict(Run(self.start.out).record.get("options") or {}).get("nuclei")
+        now = self.settings.options.nuclei
+        if (before is None) != (now is None) and has_corrections(self.folder):
+            raise UsageError(
+                "labels in this folder were corrected when other kinds of objects were looked for",
+                where=str(self.start.out),
+                remedy="choose another --out; the corrections stay where they are",
+            )
         if verb != self.start.stages.verb:
             raise UsageError(
                 f"this folder is a run of `{verb}`",
@@ -287,7 +298,7 @@ class _Analysis:
         used = {
             correction.path
             for p in pictures
-            for kind in ("", *OTHER_KINDS)
+            for kind in ("", *(OTHER_KINDS if p.nuclei is not None else ()))
             if (correction := find_correction(corrections, p.label_path_of(kind), p.image))
         }
         return [
@@ -304,6 +315,8 @@ class _Analysis:
         folder, stages, samples = self.folder, self.start.stages, self.found.samples
         options = self.settings.options
         gating = gates_of(outcomes, options.positive, folder.steps) if stages.measure else Gating()
+        for said in gating.said:
+            self.listener(Message("notice", said))
         notes = [*notes, *gating.said]
         images = images_table(outcomes, skipped, gating.shares)
         folder.publish("images.csv", csv_bytes(images))
@@ -328,11 +341,13 @@ class _Analysis:
         self.listener(PhaseFinished("summaries"))
 
     def _outlines(self, outcomes: Sequence[Outcome]) -> None:
-        formats = self.settings.options.outlines
-        if not formats:
-            return
         problems, computed, reused = write_outlines(
-            outcomes, formats, self.folder, self.pool, self.listener
+            outcomes,
+            self.settings.options.outlines,
+            self.folder,
+            self.pool,
+            self.listener,
+            keep_others=self.settings.options.limit is not None,
         )
         self._count(computed, reused)
         for problem in problems:

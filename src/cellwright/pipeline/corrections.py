@@ -29,6 +29,7 @@ __all__ = [
     "count_edited",
     "count_edited_in",
     "find_correction",
+    "has_corrections",
     "kind_of",
     "set_orphans_aside",
     "take_corrections",
@@ -83,6 +84,16 @@ def take_corrections(folder: RunFolder) -> dict[str, Correction]:
             for file in _files(folder.corrections)
             for name in [file.relative_to(folder.corrections).as_posix()]
         }
+
+
+def has_corrections(folder: RunFolder) -> bool:
+    """Whether a person edited any labels of a run."""
+    with run_errors(folder.path):
+        labels = folder.path / _LABELS
+        edited = (
+            folder.is_edited(f"{_LABELS}{f.relative_to(labels).as_posix()}") for f in _files(labels)
+        )
+        return bool(_files(folder.corrections)) or any(edited)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -10,11 +10,15 @@ import pandas as pd
 
 from cellwright.core.image import Array
 from cellwright.measure.filters import apply_rules, parse_rule
+from cellwright.measure.relation import relate
 from cellwright.measure.table import loaded_features, measure_plane
 from cellwright.pipeline.planes import Planes
 from cellwright.pipeline.unit import Unit
 
-__all__ = ["Filtered", "filtered", "only"]
+__all__ = ["NUCLEUS", "Filtered", "filtered", "nuclei_of", "only"]
+
+NUCLEUS = "nucleus"
+"""Kind of the objects that lie within cells, where both are found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,21 @@ def filtered(unit: Unit, planes: Planes, labels: Array, *, measure: bool) -> Fil
     # again, since neighbours and background depend on which cells there are
     again = measure_plane(kept, planes.measured, unit.spacing, features) if measure else None
     return Filtered(kept, again, removed)
+
+
+def nuclei_of(nuclei: Array, cells: Array, kept: Array) -> Array:
+    """Give the nuclei without those of the cells that a filter left out.
+
+    Parameters
+    ----------
+    nuclei, cells, kept
+        Label images of one plane: nuclei, all cells, and the cells that stay.
+    """
+    if kept is cells:
+        return nuclei
+    relation = relate(nuclei, cells)
+    stays = (relation.parent == 0) | np.isin(relation.parent, np.unique(kept))
+    return nuclei if stays.all() else only(nuclei, relation.children[stays])
 
 
 def only(labels: Array, keep: Array) -> Array:

@@ -21,11 +21,13 @@ from cellwright.measure.gating import (
     positive,
     share_positive,
 )
+from cellwright.measure.table import parse_request
 from cellwright.pipeline.measuring import measured_columns
-from cellwright.pipeline.outcome import Outcome
+from cellwright.pipeline.options import AnalyzeOptions
+from cellwright.pipeline.outcome import Outcome, measured_channels
 from cellwright.pipeline.plan import Picture
 
-__all__ = ["Gated", "Gating", "check_gates", "gates_of"]
+__all__ = ["Gated", "Gating", "check_requests", "gates_of"]
 
 NEGATIVE_CONTROL = "negative control"
 """What the column ``role`` of samples.csv says of the pictures that gates come from."""
@@ -68,8 +70,8 @@ class Gating:
     said: tuple[str, ...] = ()
 
 
-def check_gates(pictures: Sequence[Picture], asked: Sequence[str]) -> None:
-    """Refuse gates that nothing can come of, before any work.
+def check_requests(pictures: Sequence[Picture], options: AnalyzeOptions) -> None:
+    """Refuse gates and measurements on request that nothing can come of, before any work.
 
     Raises
     ------
@@ -77,12 +79,15 @@ def check_gates(pictures: Sequence[Picture], asked: Sequence[str]) -> None:
         For a channel that no picture has, or controls that are not named.
     """
     readable = [p for p in pictures if p.header is not None]
-    for request in parse_gates(asked):
-        channels = {name for p in readable if p.header for name in p.header.channels}
+    channels = sorted({name for p in readable for name in measured_channels(p)})
+    if readable:
+        for text in options.features:
+            parse_request(text, channels)
+    for request in parse_gates(options.positive):
         if readable and request.channel not in channels:
             raise UsageError(
                 f"--positive: no picture has the channel {request.channel!r}",
-                remedy="there are " + ", ".join(sorted(channels)),
+                remedy="there are " + ", ".join(channels),
             )
         if request.compartment and not any(p.nuclei for p in pictures):
             raise UsageError(

@@ -26,7 +26,7 @@ Facts = Sequence[Mapping[str, Any]]
 
 def overlays_of(planes: Planes) -> list[dict[str, Any]]:
     """Find what was drawn into the planes, for the facts of a step: each thing once."""
-    return [asdict(part) for part in found_in(planes).parts]
+    return [asdict(part) | {"box": list(part.box)} for part in found_in(planes).parts]
 
 
 def found_in(planes: Planes) -> Overlays:

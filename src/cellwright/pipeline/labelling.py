@@ -18,7 +18,7 @@ from cellwright.engine.run_folder import step_file, write_step_file
 from cellwright.io.label_image import decode_labels, encode_labels
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.corrections import count_edited
-from cellwright.pipeline.filtering import filtered
+from cellwright.pipeline.filtering import NUCLEUS, filtered, nuclei_of
 from cellwright.pipeline.hidden import covered, hidden_pixels
 from cellwright.pipeline.planes import Planes
 from cellwright.pipeline.unit import (
@@ -129,7 +129,7 @@ def _nuclei_and_cells(unit: Unit, planes: Planes, nuclei: int, hidden: Array | N
     )
 
 
-def take_given(unit: Unit, planes: Planes, found: Labelled | None) -> Labelled:
+def take_given(unit: Unit, planes: Planes, read: Step, found: Labelled | None) -> Labelled:
     """Take the labels that somebody gave, and count what differs from the method's.
 
     The person saw what the filters had left, and so that is what is compared.
@@ -139,28 +139,32 @@ def take_given(unit: Unit, planes: Planes, found: Labelled | None) -> Labelled:
     InputError
         If the labels cannot be read, or do not fit the picture.
     """
-    labels: dict[str, Labels] = {}
+    shown: dict[str, Array] = {}  # what the person saw
     main = GIVEN_KIND
+    removed: dict[str, int] = {}
     if found is not None:
         main = found.step.facts["main"]
-        for kind, pixels in found.labels.items():
-            labels[kind] = Labels(pixels, "YX" if pixels.ndim == 2 else "ZYX", unit.spacing)
+        left = filtered(unit, planes, found.main, measure=False)
+        removed = {rule: int(n) for rule, n in left.removed.items()}
+        shown = {**found.labels, main: left.labels}
+        if NUCLEUS in shown and main != NUCLEUS:
+            shown[NUCLEUS] = nuclei_of(shown[NUCLEUS], found.main, left.labels)
+    replaced = any(not given.kind for given in unit.given)
+    if found is not None and not replaced:  # the rules come to the cells when they are measured
+        removed = {}
+    labels = {
+        kind: Labels(pixels, "YX" if pixels.ndim == 2 else "ZYX", unit.spacing)
+        for kind, pixels in (shown if replaced or found is None else found.labels).items()
+    }
     edited = 0
-    removed: dict[str, int] = {}
     for given in unit.given:
         kind = given.kind or main
         taken = _read_given(unit, given)
-        before = labels.get(kind)
         labels[kind] = Labels(taken.pixels(), taken.axes, unit.spacing)
-        if before is None or before.data.shape != taken.data.shape:
-            continue
-        shown = before.pixels()
-        if kind == main:
-            left = filtered(unit, planes, shown, measure=False)
-            shown, removed = left.labels, {rule: int(n) for rule, n in left.removed.items()}
-        edited += count_edited(shown, taken.pixels())
+        if kind in shown and shown[kind].shape == taken.data.shape:
+            edited += count_edited(shown[kind], taken.pixels())
     facts: dict[str, Any] = {} if found is None else {"edited": edited, "removed": removed}
-    key = given_key(unit, found.step if found is not None else None)
+    key = given_key(unit, read.facts, found.step if found is not None else None)
     objects = Objects(labels, main)
     return _kept_labels(unit, objects, planes.shape, name="given", key=key, more=facts)
 

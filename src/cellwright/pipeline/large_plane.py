@@ -17,8 +17,8 @@ from cellwright.pipeline.planes import COLOURS, finite
 from cellwright.pipeline.probe import Header
 
 __all__ = [
-    "LARGE_PIXELS", "STRIP_ROWS", "LargePlane", "Survey", "is_large", "large_planes", "main_plane",
-    "mosaic", "strips", "survey",
+    "LARGE_PIXELS", "STRIP_ROWS", "LargePlane", "OneFrame", "Survey", "is_large", "large_planes",
+    "main_plane", "mosaic", "strips", "survey",
 ]  # fmt: skip
 
 LARGE_PIXELS = 100_000_000
@@ -29,6 +29,27 @@ STRIP_ROWS = 1024
 
 _WINDOW, _WINDOWS = 1024, 4
 _LONGEST = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class OneFrame:
+    """One frame of a movie of labels, read in windows: a `cellwright.core.image.LazyArray`."""
+
+    data: Array | LazyArray
+    frame: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Without the frames."""
+        return tuple(self.data.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the labels."""
+        return self.data.dtype
+
+    def __getitem__(self, index: tuple[int | slice, ...], /) -> Array:
+        return np.asarray(self.data[(self.frame, *index)])
 
 
 def is_large(header: Header, method: Method | None) -> bool:

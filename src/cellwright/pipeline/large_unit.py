@@ -26,11 +26,13 @@ from cellwright.measure.filters import apply_rules, parse_rule
 from cellwright.measure.large import BLOCK, locate_cells, measure_large
 from cellwright.measure.separation import large_coverage, large_separation
 from cellwright.measure.table import loaded_features
+from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.clock import Clock
 from cellwright.pipeline.corrections import ZARR, count_edited_in
 from cellwright.pipeline.large_plane import (
     STRIP_ROWS,
     LargePlane,
+    OneFrame,
     Survey,
     large_planes,
     main_plane,
@@ -75,7 +77,9 @@ class _Picture:
 def large_fingerprint(unit: Unit, clock: Clock) -> Step:
     """Only read the planes and hash them."""
     with clock("read"):
-        return _planes_step(unit, _opened(unit))
+        step = _planes_step(unit, _opened(unit))
+    _refuse_changed(unit)
+    return step
 
 
 def work_on_large(unit: Unit, clock: Clock) -> tuple[Step, ...]:
@@ -112,22 +116,27 @@ def work_on_large(unit: Unit, clock: Clock) -> tuple[Step, ...]:
             computed.append(labelled)
     if unit.given:
         with clock("given"):
-            labelled = unit.known.get("given") or _given_step(unit, picture, labelled)
+            labelled = unit.known.get("given") or _given_step(unit, picture, read, labelled)
         if "given" not in unit.known:
             computed.append(labelled)
     if "measure" not in unit.known and labelled is not None:
         with clock("measure"):
             computed.append(_measure_step(unit, picture, read, labelled))
+    _refuse_changed(unit)  # all the while pixels were read from the file
     return tuple(computed)
 
 
 def _opened(unit: Unit) -> _Picture:
     image = open_scene(unit.where, unit.scene, unit.image)
+    _refuse_changed(unit)
+    return _Picture(large_planes(image, unit.frame, unit.project), image.bits, {})
+
+
+def _refuse_changed(unit: Unit) -> None:
     if file_states(name for name, _, _ in unit.files) != unit.files:
         raise InputError(
             "the file changed while the run went on", remedy="start the same command again"
         )
-    return _Picture(large_planes(image, unit.frame, unit.project), image.bits, {})
 
 
 def _planes_step(unit: Unit, picture: _Picture) -> Step:
@@ -147,8 +156,14 @@ def _planes_step(unit: Unit, picture: _Picture) -> Step:
 
 def _quality_step(unit: Unit, picture: _Picture, read: Step) -> Step:
     findings = []
-    for name, plane in picture.planes.items():
-        for f in judge_plane(mosaic(plane), name, picture.bits, dict(unit.thresholds)):
+    judged = {name: (mosaic(p), picture.survey(name).small) for name, p in picture.planes.items()}
+    if unit.channel == COLOUR:  # by the mean of its samples, as a small picture is
+        both = zip(*judged.values(), strict=True)
+        kind = next(iter(picture.planes.values())).dtype
+        parts, small = (np.mean(np.stack(one), axis=0).astype(kind) for one in both)
+        judged = {"colour": (parts, small)}
+    for name, (parts, _) in judged.items():
+        for f in judge_plane(parts, name, picture.bits, dict(unit.thresholds)):
             value = None if np.isnan(f.value) else float(f.value)
             findings.append({
                 "check": f.check, "channel": f.channel, "value": value, "verdict": f.verdict,
@@ -156,7 +171,7 @@ def _quality_step(unit: Unit, picture: _Picture, read: Step) -> Step:
             })  # fmt: skip
     facts = {
         "findings": findings,
-        "signatures": {name: signature(picture.survey(name).small) for name in picture.planes},
+        "signatures": {name: signature(small) for name, (_, small) in judged.items()},
         "profiles": [],
     }
     return Step("quality", quality_key(unit, read.facts), {}, facts)
@@ -170,8 +185,9 @@ def _segment_step(unit: Unit, picture: _Picture, read: Step) -> Step:
             remedy="choose --method threshold, or cut the picture into parts",
         )
     plane = main_plane(dict(picture.planes), unit.channel)
-    known = [value for value in read.facts["lowest"].values() if value is not None]
-    lowest = min(known) if known else None
+    each = list(read.facts["lowest"].values())
+    of_plane = each if unit.channel == COLOUR else [each[unit.channel]]
+    lowest = min((value for value in of_plane if value is not None), default=None)
     key = segment_key(unit, read.facts)
     steps = Path(unit.steps)
     shape = plane.shape[:2]
@@ -207,27 +223,35 @@ def _hash(labels: Array | LazyArray) -> str:
     return streamed_hash(np.dtype(np.uint32), tuple(labels.shape), strips(labels))
 
 
-def _given_step(unit: Unit, picture: _Picture, found: Step | None) -> Step:
+def _given_step(unit: Unit, picture: _Picture, read: Step, found: Step | None) -> Step:
     [given] = unit.given
     shape = next(iter(picture.planes.values())).shape[:2]
     try:
-        labels = decode_labels(Path(given.path)).data
+        whole = decode_labels(Path(given.path))
     except InputError as error:
         raise InputError(
             f"its labels in {Path(given.path).name} cannot be used: {error.what}"
         ) from error
+    if whole.n_frames != unit.n_frames:
+        raise InputError(
+            f"its labels in {Path(given.path).name} have {whole.n_frames} frames, the picture has "
+            f"{unit.n_frames}"
+        )
+    labels = OneFrame(whole.data, unit.frame) if "T" in whole.axes else whole.data
     if tuple(labels.shape) != shape:
         raise InputError(
             f"the labels are {labels.shape}, the picture is {shape}",
             remedy="labels and picture must have the same size",
         )
     kind = found.facts["main"] if found is not None else "cell"
-    key = given_key(unit, found)
+    key = given_key(unit, read.facts, found)
     facts: dict[str, Any] = {}
     if found is not None:
         before = _labels_of(unit, found)
-        pairs = zip(strips(before), strips(labels), strict=True)
-        facts = {"edited": count_edited_in(pairs), "removed": {}}
+        kept, removed = _kept_by_rules(unit, picture, before)
+        shown = (s if kept is None else np.where(kept[s], s, 0) for s in strips(before))
+        pairs = zip(shown, strips(labels), strict=True)
+        facts = {"edited": count_edited_in(pairs), "removed": removed}
     _write(unit, key, f"{kind}{ZARR}", labels, None)
     return _labels_step(unit, "given", key, kind, facts)
 
@@ -252,36 +276,49 @@ def _write(
     return step_file(Path(unit.steps), key, ending)
 
 
+def _kept_by_rules(
+    unit: Unit, picture: _Picture, labels: Array | LazyArray
+) -> tuple[Array | None, dict[str, int]]:
+    """Which labels the rules keep, as a table by label; None where they keep all."""
+    rules = [parse_rule(text) for text in unit.filters]
+    if not rules:
+        return None, {}
+    table = measure_large(
+        labels, dict(picture.planes), unit.spacing, loaded_features(unit.features)
+    )
+    keep, removed = apply_rules(table, rules)
+    counts = {name: int(n) for name, n in removed.items()}
+    if keep.all():
+        return None, counts
+    kept = np.zeros(int(table["label"].max()) + 1, bool)
+    kept[table["label"].to_numpy()[keep]] = True
+    return kept, counts
+
+
 def _measure_step(unit: Unit, picture: _Picture, read: Step, labelled: Step) -> Step:
     key = measure_key(unit, read.facts, labelled.facts)
     labels = _labels_of(unit, labelled)
     planes, features = dict(picture.planes), loaded_features(unit.features)
-    rules = [parse_rule(text) for text in unit.filters]
     files: dict[str, str] = {}
-    removed: dict[str, int] = {}
+    kept, removed = _kept_by_rules(unit, picture, labels)
+    if kept is not None:
+        path = _write(unit, key, _FILTERED, labels, kept)
+        files[_FILTERED] = file_digest(path)
+        labels = decode_labels(path).data
     table: pd.DataFrame | None = None
-    if rules or unit.measure:
+    if unit.measure:  # after the rules: neighbours and background depend on who is there
         table = measure_large(labels, planes, unit.spacing, features)
-        keep, removed = apply_rules(table, rules)
-        if not keep.all():
-            kept = np.zeros(int(table["label"].max()) + 1, bool)
-            kept[table["label"].to_numpy()[keep]] = True
-            path = _write(unit, key, _FILTERED, labels, kept)
-            files[_FILTERED] = file_digest(path)
-            labels = decode_labels(path).data
-            if unit.measure:  # again, since neighbours and background depend on who is there
-                table = measure_large(labels, planes, unit.spacing, features)
     cells = locate_cells(labels)
     shown = list(planes.values())[max(unit.channel, 0)]  # of a colour picture, red
     facts: dict[str, Any] = {
         "n_cells": len(cells.labels),
-        "removed": {name: int(n) for name, n in removed.items()},
+        "removed": removed,
         "separation": number(large_separation(shown, labels, BLOCK)),
         "coverage": number(large_coverage(labels, BLOCK)),
         "area_median_px": number(float(np.median(cells.area)) if len(cells.area) else np.nan),
         "labels_hash": _hash(labels),
     }
-    if table is not None and unit.measure:
+    if table is not None:
         shape = (labels.shape[0], labels.shape[1])
         region = read_region(Path(unit.region), shape, unit.image) if unit.region else None
         counted = count_plane(table, np.broadcast_to(np.uint32(0), shape), region)

@@ -18,7 +18,7 @@ from cellwright.engine.run_folder import RunFolder, step_file, write_step_file
 from cellwright.io.inputs import find_inputs
 from cellwright.pipeline.failure import Failure, failure_of
 from cellwright.pipeline.plan import Picture, where_of
-from cellwright.pipeline.planes import Planes, finite, read_planes
+from cellwright.pipeline.planes import FLAT, Planes, finite, read_planes
 from cellwright.pipeline.probe import Where, open_scene
 from cellwright.pipeline.start import Start
 from cellwright.quality.flat_field import (
@@ -75,6 +75,7 @@ class _Task:
     key: str
     steps: str
     project: str
+    channels: tuple[str, ...]
     batch: tuple[_Shown, ...]
     flats: tuple[_Shown, ...]
     darks: tuple[_Shown, ...]
@@ -101,6 +102,8 @@ def find_light(
     if options.flat_field == "off":
         return Light()
     flats, darks = _references(start.flat_reference), _references(start.dark_reference)
+    if options.flat_field == "batch" and (flats or darks):
+        raise UsageError("--flat-reference goes with --flat-field reference, not batch")
     if options.flat_field == "reference" and not flats:
         raise UsageError("--flat-field reference needs --flat-reference with flat pictures")
     kinds: dict[tuple[object, ...], list[Picture]] = {}
@@ -117,11 +120,15 @@ def find_light(
             if flats
             else [p.sha256 for p in _evenly(members)]
         )
+        header = members[0].header
+        channels = header.channels if header is not None else ()
+        _refuse_names(channels)
+        layouts = [p.header.layout for p in _evenly(members) if p.header is not None]
         key = key_of(step="light", version=LIGHT_VERSION, project=options.project, of=hashes,
                      scenes=[s.scene for s in shown], frames=[s.frame for s in shown],
-                     n_flats=len(flats))  # fmt: skip
+                     n_flats=len(flats), channels=channels, layouts=layouts)  # fmt: skip
         task = _Task(
-            key, str(folder.steps), options.project, shown,
+            key, str(folder.steps), options.project, channels, shown,
             tuple(s for s, _ in flats), tuple(s for s, _ in darks),
         )  # fmt: skip
         tasks.setdefault(task, []).extend(members)
@@ -166,6 +173,15 @@ def _pictures(members: Sequence[Picture]) -> str:
     return first if len(members) == 1 else f"{len(members)} pictures such as {first}"
 
 
+def _refuse_names(channels: Sequence[str]) -> None:
+    for name in channels:
+        if f"{name}{FLAT}" in channels:
+            raise UsageError(
+                f"the channels {name!r} and {name + FLAT!r} would have the same columns",
+                remedy="rename one of them, or leave --flat-field out",
+            )
+
+
 def _evenly(members: Sequence[Picture]) -> list[Picture]:
     """At most `MOST_PICTURES` of them, from all over the batch."""
     n = min(len(members), MOST_PICTURES)
@@ -189,8 +205,7 @@ def _find(task: _Task) -> Step | Failure:
     try:
         words: dict[str, str] = {}
         fields: dict[str, FlatField] = {}
-        names = list(_planes(task, (*task.batch, *task.flats)[0]).channels)
-        for number, name in enumerate(names):
+        for number, name in enumerate(task.channels):
             try:
                 found = _field_of(task, number)
             except (InputError, UsageError) as error:
@@ -208,8 +223,11 @@ def _find(task: _Task) -> Step | Failure:
 def _field_of(task: _Task, channel: int) -> FlatField:
     def plane(shown: _Shown) -> Array:
         channels = list(_planes(task, shown).channels.values())
-        # a reference with a single channel is for all of them
-        return finite(channels[min(channel, len(channels) - 1)])
+        if task.flats and len(channels) == 1:
+            return finite(channels[0])  # a reference with a single channel is for all of them
+        if channel >= len(channels):
+            raise InputError(f"the references have {len(channels)} channels")
+        return finite(channels[channel])
 
     if task.flats:
         return flat_field_of_references(

@@ -20,10 +20,9 @@ from cellwright.engine.run_folder import step_file, write_step_file
 from cellwright.io.region_file import read_region
 from cellwright.measure.compartments import measure_compartments
 from cellwright.measure.counting import count_plane
-from cellwright.measure.relation import relate
 from cellwright.measure.separation import coverage, separation
 from cellwright.measure.table import loaded_features, measure_plane
-from cellwright.pipeline.filtering import filtered, only
+from cellwright.pipeline.filtering import NUCLEUS, filtered, nuclei_of
 from cellwright.pipeline.labelling import Labelled, encoded
 from cellwright.pipeline.planes import Planes
 from cellwright.pipeline.unit import Unit, measure_key
@@ -33,9 +32,6 @@ __all__ = ["FILTERED", "NUCLEUS", "measure_cells", "measured_columns"]
 FILTERED = "filtered.tif"
 """Ending of the file of labels that a filter left, where it removed any; of another kind than
 the main one, after its name."""
-
-NUCLEUS = "nucleus"
-"""Kind of the objects that lie within cells, where both are found."""
 
 
 def measure_cells(unit: Unit, planes: Planes, read: Step, labelled: Labelled) -> Step:
@@ -63,7 +59,7 @@ def measure_cells(unit: Unit, planes: Planes, read: Step, labelled: Labelled) ->
     }
     nuclei = labelled.labels.get(NUCLEUS)
     if nuclei is not None and labelled.step.facts["main"] != NUCLEUS:
-        inside = _nuclei_of(nuclei, main, kept)
+        inside = nuclei_of(nuclei, main, kept)
         if inside is not nuclei:
             files |= write_step_file(steps, key, f"{NUCLEUS}.{FILTERED}", encoded(inside, unit))
         nuclei = inside
@@ -109,15 +105,6 @@ def _tables(
     of_nuclei = pd.concat([of_nuclei, found.nuclei.drop(columns="label")], axis=1)
     facts |= {"nuclei": {"n_nuclei": len(of_nuclei), **found.facts}}
     return _Measured({"npz": table, f"{NUCLEUS}.npz": of_nuclei}, facts)
-
-
-def _nuclei_of(nuclei: Array, cells: Array, kept: Array) -> Array:
-    """Nuclei without those of the cells that a filter left out."""
-    if kept is cells:
-        return nuclei
-    relation = relate(nuclei, cells)
-    stays = (relation.parent == 0) | np.isin(relation.parent, np.unique(kept))
-    return nuclei if stays.all() else only(nuclei, relation.children[stays])
 
 
 def _separation(planes: Planes, unit: Unit, labels: Array) -> float:

@@ -117,11 +117,16 @@ class Outcome:
         channel = self.picture.channel
         return channel.name if channel is not None else ""
 
+    @property
+    def _judged_channels(self) -> tuple[str, ...]:
+        nuclei = self.picture.nuclei
+        return (self.judged_channel, *((nuclei.name,) if nuclei is not None else ()))
+
     def worst_findings(self) -> dict[str, dict[str, Any]]:
         """From the name of each check to its worst finding in the chosen channel."""
         worst: dict[str, dict[str, Any]] = {}
         for finding in self.judged:
-            if finding["channel"] != self.judged_channel:
+            if finding["channel"] not in self._judged_channels:
                 continue
             before = worst.get(finding["check"])
             if before is None or _SEVERITY[finding["verdict"]] > _SEVERITY[before["verdict"]]:
@@ -139,7 +144,7 @@ class Outcome:
         said = [f["reason"] for f in self.worst_findings().values() if f["verdict"] != "pass"]
         decisions = [s["segment"].facts["decisions"] for s in self.frames if "segment" in s]
         if self.frames and self.n_cells == 0:
-            why = sorted({str(d["no_objects"]) for d in decisions if d.get("no_objects")})
+            why = sorted({str(d[n]) for d in decisions for n in d if n.endswith("no_objects")})
             said.insert(0, "no cells were found" + (f" ({', '.join(why)})" if why else ""))
         bad = sum(int(steps["planes"].facts["not_finite"]) for steps in self.frames)
         if bad:

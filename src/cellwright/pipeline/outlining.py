@@ -69,8 +69,13 @@ def write_outlines(
     folder: RunFolder,
     pool: Pool,
     listener: Listener,
+    *,
+    keep_others: bool,
 ) -> tuple[list[str], list[Step], list[Step]]:
     """Write the outlines of all pictures in all formats.
+
+    Files of earlier starts that are not among them are moved to ``.work/orphans``, unless
+    `keep_others` says that other pictures were left out of this start.
 
     Returns
     -------
@@ -99,7 +104,16 @@ def write_outlines(
         if step is not None:
             [ending] = step.files
             source = step_file(folder.steps, step.key, ending)
+            if folder.is_edited(task.relative):
+                folder.set_aside(task.relative)
+                problems.append(f"{task.relative} was edited, and moved to .work/orphans")
             folder.publish_file(task.relative, source, step.files[ending])
+    if not keep_others:
+        current = {task.relative for task in tasks if task.key in steps}
+        for path in sorted(folder.journal.published):
+            is_gone = path.startswith("outlines/") and path not in current
+            if is_gone and (folder.path / path).is_file():
+                folder.set_aside(path)
     listener(PhaseFinished("outlines"))
     return problems, computed, reused
 

@@ -30,7 +30,7 @@ from cellwright.pipeline.choice import (
     first_of_a_screen,
     refuse_unchosen,
 )
-from cellwright.pipeline.corrections import ZARR
+from cellwright.pipeline.corrections import ZARR, kind_of
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.large_plane import LARGE_PIXELS
 from cellwright.pipeline.options import AUTO, AnalyzeOptions
@@ -318,6 +318,8 @@ def planned(
         else:
             pictures.append(_decided(picture, row, paths[picture.image], settings))
     _refuse_unchosen_channels(pictures, settings)
+    if settings.options.nuclei is not None:
+        _refuse_folders_of_kinds(pictures)
     guessed = [p for p in pictures if p.channel is not None and p.channel.is_guess]
     if guessed and guessed[0].channel is not None:
         notes.append(f"{guessed[0].channel.note} ({len(guessed)} pictures)")
@@ -405,7 +407,7 @@ def _decided(
                 raise InputError(f"nuclei and cells are both in the channel {options.cells!r}")
         else:
             channel = choose_channel(header, (row.channel if row else "") or options.channel)
-            if channel is None and isinstance(picture.where, FileSet):
+            if channel is None and isinstance(picture.where, FileSet) and header.well:
                 channel = first_of_a_screen(header)
         spacing = choose_spacing(
             header, options.pixel_size, row.pixel_size_um if row is not None else None
@@ -431,6 +433,17 @@ def _decided(
         diameter_px=diameter,
         notes=tuple(notes),
     )
+
+
+def _refuse_folders_of_kinds(pictures: Sequence[Picture]) -> None:
+    """Refuse folders of pictures that are called like those of labels of other kinds."""
+    for picture in pictures:
+        if kind_of(picture.label_path.removeprefix("labels/")):
+            raise UsageError(
+                "labels of nuclei go to labels/nucleus/, and so would those of this picture",
+                where=picture.image,
+                remedy="rename its folder, or analyze the folders one by one",
+            )
 
 
 def _refuse_unchosen_channels(pictures: Sequence[Picture], settings: Settings) -> None:

@@ -97,7 +97,7 @@ def _work(unit: Unit, clock: Clock) -> tuple[Step, ...]:
             computed.append(labelled.step)
     if unit.given:
         with clock("given"):
-            labelled = labels_again(unit, "given") or take_given(unit, planes, labelled)
+            labelled = labels_again(unit, "given") or take_given(unit, planes, read, labelled)
         if "given" not in unit.known:
             computed.append(labelled.step)
     if "measure" not in unit.known and labelled is not None:
@@ -151,11 +151,12 @@ def _judged(planes: Planes) -> Mapping[str, Array]:
     return {"colour": planes.whole.mean(axis=-1).astype(planes.whole.dtype)}
 
 
-def _profiles(planes: Planes) -> list[tuple[str, Any]]:
+def _profiles(planes: Planes) -> list[list[Any]]:
     """What each channel looks like, where there are several that could be mixed up; in order."""
     if planes.whole is not None or len(planes.channels) < 2:
         return []
-    return list(channel_profile({n: _flat(p) for n, p in planes.channels.items()}).items())
+    profiles = channel_profile({n: _flat(p) for n, p in planes.channels.items()})
+    return [[name, values] for name, values in profiles.items()]
 
 
 def _flat(plane: Array) -> Array:

@@ -55,6 +55,11 @@ class Header:
         return self.shape[self.axes.index(axis)] if axis in self.axes else 1
 
     @property
+    def layout(self) -> tuple[str, tuple[int, ...], str, tuple[str, ...]]:
+        """Axes, sizes, type of the pixels and names of the channels."""
+        return self.axes, self.shape, self.dtype, self.channels
+
+    @property
     def is_colour(self) -> bool:
         """Whether the pixels are colours."""
         return "S" in self.axes

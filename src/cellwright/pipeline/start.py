@@ -26,7 +26,9 @@ from cellwright.io.inputs import Inputs
 from cellwright.io.joining import join_files
 from cellwright.io.samples import Samples
 from cellwright.pipeline.failure import Failure
+from cellwright.pipeline.gates import check_requests
 from cellwright.pipeline.options import AUTO, AnalyzeOptions, Execution
+from cellwright.pipeline.outlining import check_formats
 from cellwright.pipeline.plan import Plan, Settings, find_pictures, planned, settle, where_of
 from cellwright.pipeline.probe import Look, Probe, Where, probe
 
@@ -89,6 +91,23 @@ class Start:
     flat_reference: Path | None = None
     dark_reference: Path | None = None
 
+    def absolute(self) -> Start:
+        """Give the same with absolute paths."""
+
+        def of(path: Path | None) -> Path | None:
+            return path.absolute() if path is not None else None
+
+        return replace(
+            self,
+            inputs=tuple(path.absolute() for path in self.inputs),
+            out=self.out.absolute(),
+            samples=of(self.samples),
+            stages=replace(self.stages, labels=of(self.stages.labels)),
+            regions=of(self.regions),
+            flat_reference=of(self.flat_reference),
+            dark_reference=of(self.dark_reference),
+        )
+
 
 @dataclass(frozen=True)
 class Found:
@@ -132,6 +151,12 @@ def find(start: Start) -> Found:
                 remedy="put the regions into a folder of their own",
             )
     labels = start.stages.labels
+    if labels is not None and start.options.nuclei is not None and labels.is_file():
+        raise UsageError(
+            "there is one label image for nuclei and cells",
+            where=str(labels),
+            remedy="give a folder with labels of cells, and those of nuclei in nucleus/",
+        )
     if labels is not None and labels.is_file() and len(inputs.found) > 1:
         raise UsageError(
             f"there is one label image for {len(inputs.found)} pictures",
@@ -203,11 +228,17 @@ def workforce(start: Start, local: Workforce) -> Iterator[Workforce]:
         yield local
         return
     with connect(address, start.out, [i for i in start.inputs if i.exists()]) as cluster:
-        stated = start.execution.memory
-        each = (cluster.memory or local.memory) - WORKER_BYTES
-        memory = min(each * cluster.workers, parse_memory(stated) if stated else sys.maxsize)
+        stated = parse_memory(start.execution.memory) if start.execution.memory else sys.maxsize
+        each = [(limit or local.memory) - WORKER_BYTES for limit in cluster.memory]
+        memory = min(sum(each), stated)
+        if min(each) <= 0 or memory <= 0:
+            raise UsageError(
+                "the workers have too little memory",
+                where=address,
+                remedy=f"give each more than {2 * WORKER_BYTES // 10**6} MB with --memory-limit",
+            )
         workers = min(cluster.workers, start.execution.workers or cluster.workers)
-        yield Workforce(cluster.make_executor, workers, memory, min(each, memory))
+        yield Workforce(cluster.make_executor, workers, memory, min(*each, memory))
 
 
 def plan_pictures(
@@ -221,11 +252,14 @@ def plan_pictures(
         For options or inputs that make no sense.
     """
     found = find(start)
+    check_formats(start.options.outlines)
     force = local_workforce(start.execution, make_executor)
     with Pool(
         force.make_executor, workers=force.workers, memory=force.memory, cancel=CancelToken()
     ) as pool:
-        return look_and_plan(found, pool, listener), found.settings
+        plan = look_and_plan(found, pool, listener)
+    check_requests(plan.pictures, found.settings.options)
+    return plan, found.settings
 
 
 def look_and_plan(found: Found, pool: Pool, listener: Listener) -> Plan:

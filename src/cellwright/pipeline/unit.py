@@ -97,6 +97,9 @@ class Unit:
         How many frames the whole picture has.
     files
         Name, size and time of change of the picture's files when they were hashed.
+    layout
+        Axes, sizes, type of the pixels and names of the channels: of joined files they come
+        from names, which no hash of their content knows.
     known
         Finished steps that can be used again, by name.
     """
@@ -127,6 +130,7 @@ class Unit:
     large: bool = False
     n_frames: int = 1
     files: tuple[tuple[str, int, int], ...] = ()
+    layout: tuple[str, tuple[int, ...], str, tuple[str, ...]] = ("", (), "", ())
     known: Mapping[str, Step] = field(default_factory=dict)
 
 
@@ -136,6 +140,7 @@ def planes_key(unit: Unit) -> str:
         step="planes",
         version=PLANES_VERSION,
         file=unit.sha256,
+        layout=list(unit.layout),
         scene=unit.scene,
         frame=unit.frame,
         project=unit.project,
@@ -178,12 +183,17 @@ def segment_key(unit: Unit, planes: Mapping[str, Any]) -> str:
     )
 
 
-def given_key(unit: Unit, segment: Step | None) -> str:
+def given_key(unit: Unit, planes: Mapping[str, Any], segment: Step | None) -> str:
     """Key of the labels that somebody gave, and of their comparison with the method's."""
     return key_of(
         step="given",
         version=SEGMENT_VERSION,
         labels=[[given.kind, given.sha256] for given in unit.given],
+        planes=list(planes["hashes"].items()),
+        layout=list(unit.layout),
+        spacing=asdict(unit.spacing),
+        features=_feature_versions(unit.features),
+        flat=unit.flat_sha256,
         frame=unit.frame,
         method=segment.key if segment is not None else "",
         filters=_rules(unit),
@@ -241,7 +251,7 @@ def plan_steps(
             return known, False
         known["segment"] = labels
     if unit.given:
-        labels = finished("given", given_key(unit, labels))
+        labels = finished("given", given_key(unit, planes.facts, labels))
         if labels is None:
             return known, False
         known["given"] = labels

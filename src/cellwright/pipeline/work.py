@@ -74,6 +74,7 @@ def units_of(
             steps=steps,
             large=is_large(picture.header, settings.method if segment else None),
             n_frames=picture.n_frames,
+            layout=picture.header.layout,
             files=picture.header.files,
         )
         for frame in range(picture.n_frames)
