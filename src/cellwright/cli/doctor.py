@@ -14,10 +14,15 @@ __all__ = ["VERB"]
 
 # What each extra brings, by the module that shows whether it is there.
 _EXTRAS: dict[str, tuple[str, ...]] = {
+    "formats": ("nd2", "liffile", "oiffile", "h5py"),
+    "cluster": ("distributed", "dask", "dask_jobqueue"),
     "test": ("pytest", "hypothesis", "ruff", "mypy"),
     "docs": ("mkdocs", "material", "mkdocstrings"),
 }
-_GROUPS = ("readers", "methods", "features", "filters", "checks", "sections", "verbs")
+_GROUPS = (
+    "readers", "patterns", "methods", "features", "filters", "checks", "outlines", "sections",
+    "verbs",
+)  # fmt: skip
 
 
 def _facts() -> dict[str, Any]:
