@@ -98,10 +98,19 @@ def _columns(pictures: pd.DataFrame) -> list[tuple[str, ShowColumn]]:
         ("quality", (Heading("Quality", "badge", "Worst verdict of all quality checks"),
                      lambda r: _verdict(r["quality"]))),
     ]  # fmt: skip
+    columns += [
+        (name, (Heading(name.capitalize()), _text(name)))
+        for name in ("plate", "well", "field")
+        if name in pictures
+    ]
     for name in (str(column) for column in pictures.columns):
-        if name not in _KNOWN and pd.api.types.is_numeric_dtype(pictures[name]):
+        if name in _KNOWN or name in _TABLE_ONLY or name.startswith(_TABLE_ONLY_STARTS):
+            continue
+        if pd.api.types.is_numeric_dtype(pictures[name]):
             title = name.replace("_", " ").capitalize()
-            columns.append((name, (Heading(title, "number", _HELP.get(name, "")), _value(name))))
+            whole = pd.api.types.is_integer_dtype(pictures[name])
+            shown = _count(name) if whole else _value(name)
+            columns.append((name, (Heading(title, "number", _HELP.get(name, "")), shown)))
     columns += [
         ("edited", (Heading("Edited by hand", "number", "Cells changed by a person"),
                     lambda r: count_cell(r["edited"]))),
@@ -116,6 +125,27 @@ def _columns(pictures: pd.DataFrame) -> list[tuple[str, ShowColumn]]:
         ("labels", (Heading("Labels"), _labels)),
     ]  # fmt: skip
     return columns
+
+
+_TABLE_ONLY = frozenset(
+    {
+        "n_in_region", "n_border", "n_counted", "region_area_px", "region_area_mm2",
+        "counted_area_px", "area_mean_px", "area_mean_weighted_px", "area_mean_weighted_um2",
+        "density_per_mpx", "files", "nuclei_across_border", "cells_without_cytoplasm",
+    }
+)  # fmt: skip
+"""Columns of ``images.csv`` that the page shows elsewhere, or leaves to the file: the warnings
+shall not be pushed off the screen."""
+
+_TABLE_ONLY_STARTS = ("positive_count_", "positive_n_", "positive_low_", "positive_high_")
+
+
+def _text(name: str) -> Callable[[Record], TableCell]:
+    return lambda record: text_cell(record[name], longest=24)
+
+
+def _count(name: str) -> Callable[[Record], TableCell]:
+    return lambda record: count_cell(record[name])
 
 
 def _value(name: str) -> Callable[[Record], TableCell]:
