@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from scipy import ndimage
 
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
@@ -105,8 +106,21 @@ def test_empty_planes_never_match() -> None:
     assert find_duplicates([*entries, entry("d.tif", noise)]) == []
 
 
+def test_many_pictures_of_one_motif_are_no_copies() -> None:
+    motif = simulate_nuclei((256, 256), n=60, seed=3)[0].astype(np.float64)
+    motif = (motif - motif.mean()) / motif.std()
+    letters = "abcdefghijkl"
+    entries = []
+    for number, letter in enumerate(letters):
+        own = ndimage.gaussian_filter(np.random.default_rng(number).normal(size=(256, 256)), 6)
+        plane = 100 + 10 * (motif + 0.15 * own / own.std())
+        entries.append(entry(f"field {letter}.tif", plane))
+    assert [d.kind for d in find_duplicates(entries[:3])] == ["near"]
+    assert find_duplicates(entries) == []
+
+
 def test_of_small_planes_exact_copies_are_found() -> None:
-    small = simulate_nuclei((48, 48), n=3, diameter_px=12, seed=0)[0]
+    small = simulate_nuclei((96, 96), n=6, diameter_px=12, seed=0)[0]
     assert signature(small) == TOO_SMALL
     found = find_duplicates([entry("a.tif", small), entry("b.tif", small)])
     assert [d.kind for d in found] == ["exact"]

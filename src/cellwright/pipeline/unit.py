@@ -29,7 +29,7 @@ __all__ = [
 
 # Version of the code of each step: raised when the same input would give another result.
 PLANES_VERSION = 2
-QUALITY_VERSION = 2
+QUALITY_VERSION = 3
 SEGMENT_VERSION = 2
 MEASURE_VERSION = 2
 

@@ -38,6 +38,9 @@ found."""
 SIDE = 32
 """Places along a side of the small picture that a signature holds: fields of a few cells differ
 in it, and 6 bits for each place make 1,024 characters."""
+SMALLEST_SIDE = 4 * SIDE
+"""Smaller pictures hold a few cells, and those of one plate are alike by chance: of them only
+exact copies are found."""
 _LEVELS = 63
 _RANGE = 3.0
 """Largest value of a place, in standard deviations; beyond it is cut off."""
@@ -83,6 +86,9 @@ _ALIKE = 0.8
 """Correlation from which neighbours in a series of names count as alike."""
 _SHORTEST_SERIES = 3
 _SAME_IN_SERIES = 0.9985
+_MOST_ALIKE, _SAME_BY_ALL = 8, 0.99
+"""More pictures than this that are alike, but not to this correlation, share a motif (one cell in
+the middle), and are no copies."""
 _UNLIKE_OTHERS = 10.0
 """Frames of a movie saved as one file each are alike without being copies: two of them are only
 called copies if they differ this many times less than neighbours usually do."""
@@ -143,7 +149,7 @@ def signature(plane: Array) -> str:
     -------
     str
         At most 1,024 characters (base64, 6 bits a place); empty where nothing stands out of the
-        noise, and `TOO_SMALL` where the plane has less than 64 pixels along a side.
+        noise, and `TOO_SMALL` where the plane has less than 128 pixels along a side.
 
     Examples
     --------
@@ -156,7 +162,7 @@ def signature(plane: Array) -> str:
     seen = sight(plane)
     if seen.empty:
         return ""
-    if min(plane.shape) < 2 * SIDE:
+    if min(plane.shape) < SMALLEST_SIDE:
         return TOO_SMALL
     rows, columns = (_area_means(length) for length in plane.shape)
     small = flattened(np.asarray(rows @ seen.values @ columns.T, np.float32))
@@ -308,6 +314,8 @@ def _grouped(links: dict[Pair, Link]) -> list[Duplicate]:
     for images in members.values():
         inside = inside_of[root(images[0])]
         similarity = min(value for value, _ in inside)
+        if len(images) > _MOST_ALIKE and similarity < _SAME_BY_ALL:
+            continue
         how = _TURNS[inside[0][1]] if len(images) == 2 else ""
         reason = (
             f"{_listed(images)} seem to be the same field{how}: their small pictures agree by "
