@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,14 @@ from cellwright.core.labels import Labels
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FrameCells", "OutlineWriter", "Outlined", "WriteOutlines", "loaded_writers"]
+__all__ = [
+    "FrameCells",
+    "OutlineWriter",
+    "Outlined",
+    "WriteOutlines",
+    "loaded_writers",
+    "write_items",
+]
 
 GROUP = "cellwright.outlines"
 
@@ -180,6 +188,35 @@ class OutlineWriter:
     name: str
     extension: str
     write: WriteOutlines
+
+
+def write_items(stream: BinaryIO, head: bytes, items: Iterable[Mapping[str, Any]]) -> None:
+    r"""Write an object of JSON whose last member is a list, one item a line, as they come.
+
+    Parameters
+    ----------
+    stream
+        Where to, as UTF-8.
+    head
+        The object up to the bracket that opens the list.
+    items
+        What stands in the list; numbers are finite.
+
+    Examples
+    --------
+    >>> import io
+    >>> stream = io.BytesIO()
+    >>> write_items(stream, b'{"all":[', [{"a": 1}, {"a": 2}])
+    >>> stream.getvalue()
+    b'{"all":[\n{"a":1},\n{"a":2}\n]}\n'
+    """
+    stream.write(head)
+    before = b"\n"
+    for item in items:
+        text = json.dumps(item, separators=(",", ":"), allow_nan=False)
+        stream.write(before + text.encode("ascii"))
+        before = b",\n"
+    stream.write(b"\n]}\n")
 
 
 def loaded_writers() -> dict[str, OutlineWriter]:

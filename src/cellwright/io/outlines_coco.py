@@ -9,7 +9,7 @@ lowest first, with a sixth that says whether more follow, as a character from ``
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from cellwright.core.image import Array
 from cellwright.io.names import legible
-from cellwright.io.outline import Outlined, OutlineWriter
+from cellwright.io.outline import Outlined, OutlineWriter, write_items
 from cellwright.io.tracing import Integers
 
 __all__ = ["WRITER", "Mask", "encode_masks", "write_coco"]
@@ -198,30 +198,27 @@ def write_coco(stream: BinaryIO, outlined: Outlined) -> None:
         "images": images,
         "categories": [{"id": number, "name": name} for name, number in categories.items()],
     }
-    stream.write(_json(head)[:-1] + b',"annotations":[')
-    before, counted = b"\n", 0
+    begun = json.dumps(head, separators=(",", ":")).encode("ascii")[:-1]
+    write_items(stream, begun + b',"annotations":[', _annotations(outlined, categories))
+
+
+def _annotations(outlined: Outlined, categories: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    counted = 0
     for frame, plane in outlined.frames():
         classes = outlined.frame_cells(frame).classes
         for mask in encode_masks(plane):
             counted += 1
-            annotation = {
+            yield {
                 "id": counted if outlined.is_movie else mask.label,
                 "image_id": frame + 1,
                 "category_id": categories[classes.get(mask.label, outlined.kind)],
-                "segmentation": {"size": [height, width], "counts": mask.counts},
+                "segmentation": {"size": list(outlined.shape), "counts": mask.counts},
                 "area": mask.area,
                 "bbox": list(mask.box),
                 "iscrowd": 0,
                 "label": mask.label,
                 "frame": frame,
             }
-            stream.write(before + _json(annotation))
-            before = b",\n"
-    stream.write(b"\n]}\n")
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 WRITER = OutlineWriter("coco", ".json", write_coco)

@@ -9,14 +9,14 @@ QuPath reads beyond the RFC (its ``PathObjectTypeAdapters.java``, 0.4 and later)
 
 from __future__ import annotations
 
-import json
 import uuid
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from cellwright.io.names import legible
-from cellwright.io.outline import FrameCells, Outlined, OutlineWriter
+from cellwright.io.outline import FrameCells, Outlined, OutlineWriter, write_items
 from cellwright.io.tracing import Integers, Outline, trace_outlines
 
 __all__ = ["WRITER", "write_geojson"]
@@ -40,7 +40,7 @@ def write_geojson(stream: BinaryIO, outlined: Outlined) -> None:
 
     Examples
     --------
-    >>> import io
+    >>> import io, json
     >>> from cellwright.core.labels import Labels
     >>> stream = io.BytesIO()
     >>> write_geojson(stream, Outlined("a.tif", Labels(np.array([[0, 42]]))))
@@ -48,16 +48,14 @@ def write_geojson(stream: BinaryIO, outlined: Outlined) -> None:
     >>> feature["properties"]["name"], feature["geometry"]["coordinates"]
     ('42', [[[1, 0], [2, 0], [2, 1], [1, 1], [1, 0]]])
     """
-    stream.write(b'{"type":"FeatureCollection","features":[')
-    before = b"\n"
+    write_items(stream, b'{"type":"FeatureCollection","features":[', _features(outlined))
+
+
+def _features(outlined: Outlined) -> Iterator[dict[str, Any]]:
     for frame, plane in outlined.frames():
         cells = outlined.frame_cells(frame)
         for outline in trace_outlines(plane):
-            feature = _feature(outlined, cells, frame, outline)
-            text = json.dumps(feature, separators=(",", ":"), allow_nan=False)
-            stream.write(before + text.encode("ascii"))
-            before = b",\n"
-    stream.write(b"\n]}\n")
+            yield _feature(outlined, cells, frame, outline)
 
 
 def _feature(outlined: Outlined, cells: FrameCells, frame: int, outline: Outline) -> dict[str, Any]:

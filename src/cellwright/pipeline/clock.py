@@ -10,7 +10,7 @@ __all__ = ["Clock"]
 
 
 class Clock:
-    """Measures parts of the work.
+    """Measures parts of the work; of a part that comes several times, the sum.
 
     Examples
     --------
@@ -31,4 +31,5 @@ class Clock:
         try:
             yield
         finally:
-            self.seconds[part] = time.perf_counter() - started
+            took = time.perf_counter() - started
+            self.seconds[part] = self.seconds.get(part, 0.0) + took

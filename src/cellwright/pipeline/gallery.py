@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from cellwright.core.errors import InputError
 from cellwright.core.image import Array, Spacing
 from cellwright.engine.events import Listener, PhaseFinished, PhaseStarted, StepFinished
 from cellwright.engine.executors import Died, Pool, Work
@@ -21,7 +20,7 @@ from cellwright.pipeline.large_plane import LARGE_PIXELS, large_planes, main_pla
 from cellwright.pipeline.light import with_even_light
 from cellwright.pipeline.outcome import Outcome
 from cellwright.pipeline.planes import finite, read_planes
-from cellwright.pipeline.probe import Where, open_scene
+from cellwright.pipeline.probe import Where, changed, open_scene
 from cellwright.pipeline.publish import labels_file
 from cellwright.report.preview import make_preview
 
@@ -227,7 +226,7 @@ def _draw(task: _Task) -> Step | Failure:
 def _whole(task: _Task) -> tuple[Array, Array]:
     planes = read_planes(open_scene(task.where, task.scene, task.image), task.frame, task.project)
     if planes.hashes() != task.hashes:
-        raise InputError("the file changed while the run went on")
+        raise changed()
     planes = with_even_light(planes, task.flat)
     return planes.main(task.channel), decode_labels(Path(task.labels)).pixels()
 

@@ -41,7 +41,8 @@ from cellwright.pipeline.large_plane import (
     survey,
 )
 from cellwright.pipeline.measuring import FILTERED, number, packed
-from cellwright.pipeline.probe import file_states, open_scene
+from cellwright.pipeline.missing import do_missing
+from cellwright.pipeline.probe import open_scene, refuse_changed
 from cellwright.pipeline.unit import (
     Unit,
     given_key,
@@ -74,11 +75,17 @@ class _Picture:
         return self.surveys[name]
 
 
-def large_fingerprint(unit: Unit, clock: Clock) -> Step:
+@dataclass(frozen=True)
+class _Located:
+    """A step that gave labels, which stay on disk."""
+
+    step: Step
+
+
+def large_fingerprint(unit: Unit) -> Step:
     """Only read the planes and hash them."""
-    with clock("read"):
-        step = _planes_step(unit, _opened(unit))
-    _refuse_changed(unit)
+    step = _planes_step(unit, _opened(unit))
+    refuse_changed(unit.files)
     return step
 
 
@@ -99,44 +106,43 @@ def work_on_large(unit: Unit, clock: Clock) -> tuple[Step, ...]:
         raise UnsupportedError(
             "light cannot be evened block by block yet", remedy="leave --flat-field out"
         )
-    computed: list[Step] = []
-    with clock("read"):
-        picture = _opened(unit)
-        read = unit.known.get("planes") or _planes_step(unit, picture)
-        if "planes" not in unit.known:
-            computed.append(read)
-    if "quality" not in unit.known:
-        with clock("quality"):
-            computed.append(_quality_step(unit, picture, read))
-    labelled: Step | None = None
-    if unit.method:
-        with clock("segment"):
-            labelled = unit.known.get("segment") or _segment_step(unit, picture, read)
-        if "segment" not in unit.known:
-            computed.append(labelled)
-    if unit.given:
-        with clock("given"):
-            labelled = unit.known.get("given") or _given_step(unit, picture, read, labelled)
-        if "given" not in unit.known:
-            computed.append(labelled)
-    if "measure" not in unit.known and labelled is not None:
-        with clock("measure"):
-            computed.append(_measure_step(unit, picture, read, labelled))
-    _refuse_changed(unit)  # all the while pixels were read from the file
-    return tuple(computed)
+    computed = do_missing(unit, _OnDisk(unit), clock)
+    refuse_changed(unit.files)  # all the while pixels were read from them
+    return computed
+
+
+class _OnDisk:
+    """A plane set that is read in windows; see `cellwright.pipeline.missing.Way`."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._picture = _opened(unit)
+
+    def read(self) -> Step:
+        return self._unit.known.get("planes") or _planes_step(self._unit, self._picture)
+
+    def quality(self, read: Step) -> Step:
+        return _quality_step(self._unit, self._picture, read)
+
+    def again(self, name: str) -> _Located | None:
+        step = self._unit.known.get(name)
+        return _Located(step) if step is not None else None
+
+    def segment(self, read: Step) -> _Located:
+        return _Located(_segment_step(self._unit, self._picture, read))
+
+    def given(self, read: Step, found: _Located | None) -> _Located:
+        step = found.step if found is not None else None
+        return _Located(_given_step(self._unit, self._picture, read, step))
+
+    def measure(self, read: Step, labelled: _Located) -> Step:
+        return _measure_step(self._unit, self._picture, read, labelled.step)
 
 
 def _opened(unit: Unit) -> _Picture:
     image = open_scene(unit.where, unit.scene, unit.image)
-    _refuse_changed(unit)
+    refuse_changed(unit.files)
     return _Picture(large_planes(image, unit.frame, unit.project), image.bits, {})
-
-
-def _refuse_changed(unit: Unit) -> None:
-    if file_states(name for name, _, _ in unit.files) != unit.files:
-        raise InputError(
-            "the file changed while the run went on", remedy="start the same command again"
-        )
 
 
 def _planes_step(unit: Unit, picture: _Picture) -> Step:

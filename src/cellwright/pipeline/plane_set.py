@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from cellwright.core.errors import InputError
 from cellwright.core.image import Array
 from cellwright.engine.journal import Step
 from cellwright.pipeline.clock import Clock
@@ -23,8 +22,9 @@ from cellwright.pipeline.labelling import Labelled, find_labels, labels_again, t
 from cellwright.pipeline.large_unit import large_fingerprint, work_on_large
 from cellwright.pipeline.light import with_even_light
 from cellwright.pipeline.measuring import measure_cells
+from cellwright.pipeline.missing import do_missing
 from cellwright.pipeline.planes import Planes, read_planes
-from cellwright.pipeline.probe import file_states, open_scene
+from cellwright.pipeline.probe import changed, open_scene, refuse_changed
 from cellwright.pipeline.unit import Unit, planes_key, quality_key
 from cellwright.quality.channel_order import channel_profile
 from cellwright.quality.duplicates import signature
@@ -59,11 +59,8 @@ def fingerprint(unit: Unit) -> UnitResult | Failure:
     """Only read the planes and hash them: for a file that changed in a run that has results."""
     clock = Clock()
     try:
-        if unit.large:
-            step = large_fingerprint(unit, clock)
-        else:
-            with clock("read"):
-                step = _planes_step(unit, _read(unit))
+        with clock("read"):
+            step = large_fingerprint(unit) if unit.large else _planes_step(unit, _read(unit))
     except Exception as error:  # noqa: BLE001 - the boundary of one input
         return failure_of(error)
     return UnitResult((step,), (), clock.seconds)
@@ -73,37 +70,41 @@ def work_on(unit: Unit) -> UnitResult | Failure:
     """Do all steps of a unit that are not known yet."""
     clock = Clock()
     try:
-        computed = work_on_large(unit, clock) if unit.large else _work(unit, clock)
+        if unit.large:
+            computed = work_on_large(unit, clock)
+        else:
+            with clock("read"):
+                planes = _InMemory(unit)
+            computed = do_missing(unit, planes, clock)
     except Exception as error:  # noqa: BLE001 - the boundary of one input
         return failure_of(error)
     return UnitResult(computed, tuple(unit.known.values()), clock.seconds)
 
 
-def _work(unit: Unit, clock: Clock) -> tuple[Step, ...]:
-    computed: list[Step] = []
-    with clock("read"):
-        planes = _read(unit)
-        read = unit.known.get("planes") or _planes_step(unit, planes)
-        if "planes" not in unit.known:
-            computed.append(read)
-    if "quality" not in unit.known:
-        with clock("quality"):
-            computed.append(_quality_step(unit, planes, read))
-    labelled: Labelled | None = None
-    if unit.method:
-        with clock("segment"):
-            labelled = labels_again(unit, "segment") or find_labels(unit, planes, read)
-        if "segment" not in unit.known:
-            computed.append(labelled.step)
-    if unit.given:
-        with clock("given"):
-            labelled = labels_again(unit, "given") or take_given(unit, planes, read, labelled)
-        if "given" not in unit.known:
-            computed.append(labelled.step)
-    if "measure" not in unit.known and labelled is not None:
-        with clock("measure"):
-            computed.append(measure_cells(unit, planes, read, labelled))
-    return tuple(computed)
+class _InMemory:
+    """A plane set whose planes fit into memory; see `cellwright.pipeline.missing.Way`."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._planes = _read(unit)
+
+    def read(self) -> Step:
+        return self._unit.known.get("planes") or _planes_step(self._unit, self._planes)
+
+    def quality(self, read: Step) -> Step:
+        return _quality_step(self._unit, self._planes, read)
+
+    def again(self, name: str) -> Labelled | None:
+        return labels_again(self._unit, name)
+
+    def segment(self, read: Step) -> Labelled:
+        return find_labels(self._unit, self._planes, read)
+
+    def given(self, read: Step, found: Labelled | None) -> Labelled:
+        return take_given(self._unit, self._planes, read, found)
+
+    def measure(self, read: Step, labelled: Labelled) -> Step:
+        return measure_cells(self._unit, self._planes, read, labelled)
 
 
 def _read(unit: Unit) -> Planes:
@@ -111,12 +112,9 @@ def _read(unit: Unit) -> Planes:
     planes = read_planes(open_scene(unit.where, unit.scene, unit.image), unit.frame, unit.project)
     planes = with_even_light(planes, unit.flat)
     known = unit.known.get("planes")
-    if file_states(name for name, _, _ in unit.files) != unit.files or (
-        known is not None and planes.hashes() != known.facts["hashes"]
-    ):
-        raise InputError(
-            "the file changed while the run went on", remedy="start the same command again"
-        )
+    refuse_changed(unit.files)
+    if known is not None and planes.hashes() != known.facts["hashes"]:
+        raise changed()
     return planes
 
 

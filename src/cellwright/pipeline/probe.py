@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cellwright.core.errors import CellwrightError, UnreadableError
+from cellwright.core.errors import CellwrightError, InputError, UnreadableError
 from cellwright.core.image import Image
 from cellwright.engine.keys import file_digest, key_of, plain_files
 from cellwright.io.file_set import FileSet, open_set
@@ -19,7 +19,17 @@ from cellwright.pipeline.hidden import found_in
 from cellwright.pipeline.planes import read_planes
 from cellwright.quality.scale_bar import ScaleProposal, proposal
 
-__all__ = ["Header", "Look", "Probe", "Where", "file_states", "open_scene", "probe"]
+__all__ = [
+    "Header",
+    "Look",
+    "Probe",
+    "Where",
+    "changed",
+    "file_states",
+    "open_scene",
+    "probe",
+    "refuse_changed",
+]
 
 Where = str | FileSet
 """What is opened: the path of a file or an OME-Zarr folder, or files that are one picture."""
@@ -126,6 +136,25 @@ def file_states(files: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
     Of a folder, the sum of the sizes in it and the time of the last change.
     """
     return tuple((file, *_state(Path(file))) for file in files)
+
+
+def changed() -> InputError:
+    """Make the error for a file that is no longer what was hashed."""
+    return InputError(
+        "the file changed while the run went on", remedy="start the same command again"
+    )
+
+
+def refuse_changed(files: tuple[tuple[str, int, int], ...]) -> None:
+    """Refuse files that are not as `file_states` once found them.
+
+    Raises
+    ------
+    InputError
+        If one is, or is gone.
+    """
+    if file_states(name for name, _, _ in files) != files:
+        raise changed()
 
 
 def _state(path: Path) -> tuple[int, int]:
