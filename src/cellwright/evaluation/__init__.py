@@ -1,0 +1,1 @@
+"""How good labels are, beside those that a person drew: scores, one file a family."""
