@@ -1,0 +1,154 @@
+"""`cellwright models`: which models there are, what they are for, and whether they are sound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from cellwright.cli.verb import Asked, Output, Verb
+from cellwright.core.errors import InputError, UsageError
+from cellwright.core.method import Options
+
+__all__ = ["VERB"]
+
+_SOME_FAILED = 1
+
+
+class Naming(Options):
+    """What an imported model is called."""
+
+    name: str | None = Field(None, description="Name of an imported model; its own if not given.")
+
+
+def _list(names: Sequence[str], asked: Asked) -> int:
+    from cellwright.models.catalogue import catalogue, user_folder
+    from cellwright.models.model import read_model
+
+    if names:
+        raise UsageError("`models list` takes no name", remedy="cellwright models info NAME")
+    rows: list[dict[str, Any]] = []
+    for entry in catalogue():
+        row: dict[str, Any] = {"name": entry.name, "origin": entry.origin, "path": str(entry.path)}
+        try:
+            model = read_model(entry.path)
+            row |= {
+                "version": model.description.version,
+                "description": model.description.description,
+                "licence": model.description.licence,
+                "digest": model.digest,
+            }
+        except InputError as error:
+            row["error"] = error.reason
+        rows.append(row)
+    if asked["json_"]:
+        print(json.dumps({"models": rows, "user_folder": str(user_folder())}, indent=1))
+        return 0
+    for row in rows:
+        said = row.get("error") or f"version {row['version']}: {row['description']}"
+        print(f"{row['name']} ({row['origin']}), {_one_line(said)}")
+    if not asked["quiet"]:
+        print(f"{len(rows)} models; your own are kept in {user_folder()}")
+    return 0
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _info(names: Sequence[str], asked: Asked) -> int:
+    from cellwright.models.card import card_lines
+    from cellwright.models.model import model_named
+
+    models = [model_named(name) for name in names]
+    if asked["json_"]:
+        cards = [
+            {
+                **model.description.model_dump(mode="json"),
+                "digest": model.digest,
+                "attachments": list(model.attachments),
+            }
+            for model in models
+        ]
+        print(json.dumps({"models": cards}, indent=1))
+        return 0
+    for model in models:
+        for line in card_lines(model.description):
+            print(line)
+        print(f"file: SHA-256 {model.digest}")
+        if model.attachments:
+            print(f"attached: {', '.join(model.attachments)}")
+    return 0
+
+
+def _check(names: Sequence[str], asked: Asked) -> int:
+    from cellwright.models.check import check_model
+
+    found = {name: check_model(name) for name in names}
+    passed = all(finding.passed for findings in found.values() for finding in findings)
+    if asked["json_"]:
+        rows = [
+            {
+                "model": name,
+                "passed": all(finding.passed for finding in findings),
+                "checks": [
+                    {"check": f.check, "passed": f.passed, "words": f.words} for f in findings
+                ],
+            }
+            for name, findings in found.items()
+        ]
+        print(json.dumps({"models": rows, "passed": passed}, indent=1))
+    else:
+        for name, findings in found.items():
+            for finding in findings:
+                if not (asked["quiet"] and finding.passed):
+                    state = "passed" if finding.passed else "FAILED"
+                    print(f"{name}: {finding.check} {state}: {_one_line(finding.words)}")
+    return 0 if passed else _SOME_FAILED
+
+
+def _import(names: Sequence[str], asked: Asked) -> int:
+    from cellwright.models.check import import_model
+
+    if asked["name"] is not None and len(names) > 1:
+        raise UsageError("several models cannot have one name", where="--name")
+    entries = [import_model(Path(name), asked["name"]) for name in names]
+    if asked["json_"]:
+        rows = [{"name": entry.name, "path": str(entry.path)} for entry in entries]
+        print(json.dumps({"models": rows}, indent=1))
+    elif not asked["quiet"]:
+        for entry in entries:
+            print(f"{entry.path}: use it with --model {entry.name}")
+    return 0
+
+
+_ACTIONS: dict[str, Callable[[Sequence[str], Asked], int]] = {
+    "list": _list,
+    "info": _info,
+    "check": _check,
+    "import": _import,
+}
+
+
+def _run(asked: Asked) -> int:
+    action, *names = (str(word) for word in asked["inputs"])
+    if action not in _ACTIONS:
+        raise UsageError(f"there is no `models {action}`", remedy="choose " + ", ".join(_ACTIONS))
+    if action != "list" and not names:
+        raise UsageError(
+            f"`models {action}` needs a model",
+            remedy=f"cellwright models {action} {'PATH' if action == 'import' else 'NAME|PATH'}",
+        )
+    return _ACTIONS[action](names, asked)
+
+
+VERB = Verb(
+    help="List models, show the card of one, check it, or import one into your folder of models.",
+    run=_run,
+    inputs={"inputs": "list; info NAME|PATH; check NAME|PATH; import PATH. A PATH ends in .zip."},
+    models=(Naming, Output),
+    example="cellwright models info nuclei",
+)
