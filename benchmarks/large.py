@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cellwright.core.image import Array, Image
 from cellwright.segment.threshold import METHOD, ThresholdOptions
@@ -54,6 +55,9 @@ class MappedSink:
         """Keep a block."""
         self.labels[top : top + labels.shape[0], left : left + labels.shape[1]] = labels
         self.count = max(self.count, int(labels.max()))
+
+    def describe(self, table: pd.DataFrame) -> None:
+        """Have no use for what a method knows of its objects."""
 
 
 class Stages:
