@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -93,12 +94,15 @@ def test_every_door_leads_to_parts_that_load() -> None:
 
 
 def test_no_file_may_execute_what_it_reads() -> None:
-    forbidden = ("allow_pickle=True", "import pickle", "yaml.load(", "eval(", "exec(")
+    forbidden = (
+        r"allow_pickle=True", r"import pickle", r"yaml\.load\(", r"(?<![\w.])eval\(",
+        r"(?<![\w.])exec\(",
+    )  # fmt: skip
     found = [
         f"{path.relative_to(ROOT)}: {word}"
         for path in sorted((ROOT / "src").rglob("*.py"))
         for word in forbidden
-        if word in path.read_text(encoding="utf-8")
+        if re.search(word, path.read_text(encoding="utf-8"))
     ]
 
     assert found == []

@@ -21,11 +21,13 @@ from cellwright.core.version import VERSION
 
 if TYPE_CHECKING:
     from cellwright.api import (
+        Evaluation,
         Image,
         Labels,
         Objects,
         Run,
         analyze,
+        evaluate,
         measure,
         open_images,
         read,
@@ -39,11 +41,13 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
+    "Evaluation",
     "Image",
     "Labels",
     "Objects",
     "Run",
     "analyze",
+    "evaluate",
     "measure",
     "open_images",
     "read",

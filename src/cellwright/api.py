@@ -15,6 +15,7 @@ from cellwright.core.labels import Labels, Objects
 from cellwright.core.registry import find
 from cellwright.engine.events import CancelToken, Listener, silent
 from cellwright.engine.executors import MakeExecutor
+from cellwright.evaluation.evaluate import Evaluation, evaluate
 from cellwright.io.inputs import find_inputs
 from cellwright.io.joining import join_files
 from cellwright.io.ome_zarr_write import write_image_zarr
@@ -28,11 +29,13 @@ from cellwright.pipeline.run import Run
 from cellwright.pipeline.start import Stages, Start
 
 __all__ = [
+    "Evaluation",
     "Image",
     "Labels",
     "Objects",
     "Run",
     "analyze",
+    "evaluate",
     "measure",
     "open_images",
     "read",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-__all__ = ["IDENTITY", "PLACE", "TIME", "Column", "physical"]
+__all__ = ["FOUND", "IDENTITY", "PLACE", "TIME", "Column", "physical"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,20 @@ PLACE = (
 
 TIME = (Column("time_s", "s", "Time since the first frame", dimensions=(2, 3), comparable=False),)
 """When a frame was taken: in the table where the interval of any movie of the run is known."""
+
+FOUND = (
+    Column(
+        "confidence", "1",
+        "Probability that the object is right (IoU of 0.5 or more with one drawn by hand), as "
+        "calibrated on pictures like those that the model knows",
+        comparable=False, bounds=(0.0, 1.0),
+    ),
+    Column(
+        "overlapping", "", "Whether a part of it seems to lie over or under another object",
+        "boolean", comparable=False,
+    ),
+)  # fmt: skip
+"""What a model knows of each object: in the table where a model has found any."""
 
 _PHYSICAL = {1: ("um", "µm"), 2: ("um2", "µm²"), -2: ("per_mm2", "1/mm²")}
 

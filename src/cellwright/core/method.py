@@ -11,11 +11,14 @@ if TYPE_CHECKING:  # options are needed where the command line starts, arrays ar
     from pathlib import Path
 
     import numpy as np
+    import pandas as pd
 
     from cellwright.core.image import Array, Image
     from cellwright.core.labels import Objects
 
-__all__ = ["LabelSink", "LargeMethod", "Method", "Options", "PlaneSource", "Progress"]
+__all__ = [
+    "LabelSink", "LargeMethod", "Method", "ModelMethod", "Options", "PlaneSource", "Progress",
+]  # fmt: skip
 
 Progress = Callable[[str, int, int], None]
 """Called after each block with the stage in words, the blocks of it that are done, and how many
@@ -107,6 +110,10 @@ class LabelSink(Protocol):
         """
         ...
 
+    def describe(self, table: pd.DataFrame) -> None:
+        """Take the table of `Labels`: one row an object, where the method knows more of it."""
+        ...
+
 
 @runtime_checkable
 class LargeMethod(Method, Protocol):
@@ -165,5 +172,40 @@ class LargeMethod(Method, Protocol):
             If an option cannot be had block by block.
         RunError
             If there is no room for the intermediate results.
+        """
+        ...
+
+
+@runtime_checkable
+class ModelMethod(Method, Protocol):
+    """A method whose labels also depend on a model: a file that an option names.
+
+    Attributes
+    ----------
+    overhead
+        Bytes that it needs whatever the size of the plane.
+    """
+
+    overhead: int
+
+    def model_digest(self, options: Any) -> str:
+        """Hash of the model file: of another one, finished steps are computed again.
+
+        Raises
+        ------
+        UsageError
+            If there is no such model, or its file cannot be used.
+        """
+        ...
+
+    def kind_of(self, options: Any) -> str:
+        """Name of the objects that the model finds."""
+        ...
+
+    def model_card(self, options: Any) -> Mapping[str, Any]:
+        """What the record of a run says of the model, as JSON can hold it.
+
+        ``name``, ``version``, ``sha256``, ``licence``; ``sources``, each with ``name``,
+        ``licence``, ``pictures`` and ``objects``; ``cite``, each with ``text`` and ``link``.
         """
         ...

@@ -193,7 +193,7 @@ class Pool:
         self, make_executor: MakeExecutor, *, workers: int, memory: int, cancel: CancelToken
     ) -> None:
         self._make = make_executor
-        self._workers = workers
+        self.workers = workers
         self._memory = memory
         self._cancel = cancel
 
@@ -272,7 +272,7 @@ class Pool:
     def _fits(self, piece: Work[Task], flying: Collection[Work[Task]]) -> bool:
         if not flying:
             return True
-        if len(flying) >= self._workers + _AHEAD:
+        if len(flying) >= self.workers + _AHEAD:
             return False
         return piece.memory + sum(other.memory for other in flying) <= self._memory
 

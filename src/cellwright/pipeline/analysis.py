@@ -47,6 +47,7 @@ from cellwright.pipeline.run import Run, Summary
 from cellwright.pipeline.start import (
     Found,
     Start,
+    device_of,
     find,
     local_workforce,
     look_and_plan,
@@ -156,6 +157,7 @@ class _Analysis:
         self.pool = pool
         self.listener = listener
         self.memory = memory
+        self.device = device_of(found.settings, start.execution)
         self.computed: Counter[str] = Counter()
         self.reused: Counter[str] = Counter()
 
@@ -244,6 +246,7 @@ class _Analysis:
                 steps=str(self.folder.steps),
                 segment=self.start.stages.segment,
                 measure=self.start.stages.measure,
+                device=self.device,
             )
         by_image = {picture.image: picture for picture in pictures}
         results: dict[str, dict[int, UnitResult | Failure]] = {}
@@ -330,6 +333,7 @@ class _Analysis:
             samples_sha256=file_digest(samples.path) if samples is not None else "",
             notes=notes,
             gates=gating.gates,
+            device=self.device,
         )
         if stages.measure:
             columns = cell_columns(outcomes, options.features, [g.declared for g in gating.gates])

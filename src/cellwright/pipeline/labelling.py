@@ -18,8 +18,10 @@ from cellwright.engine.run_folder import step_file, write_step_file
 from cellwright.io.label_image import decode_labels, encode_labels
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.corrections import count_edited
+from cellwright.pipeline.described import OBJECTS
 from cellwright.pipeline.filtering import NUCLEUS, filtered, nuclei_of
 from cellwright.pipeline.hidden import covered, hidden_pixels
+from cellwright.pipeline.packing import packed
 from cellwright.pipeline.planes import Planes
 from cellwright.pipeline.unit import (
     Given,
@@ -89,10 +91,7 @@ def _objects(unit: Unit, planes: Planes, channel: int, hidden: Array | None) -> 
     objects = method.segment(image, options_of(method, unit))
     if hidden is None:
         return objects
-    kept = {
-        kind: replace(labels, data=_uncovered(labels.pixels(), hidden))
-        for kind, labels in objects.labels.items()
-    }
+    kept = {kind: _uncovered_labels(labels, hidden) for kind, labels in objects.labels.items()}
     return replace(objects, labels=kept)
 
 
@@ -100,6 +99,19 @@ def _uncovered(labels: Array, hidden: Array) -> Array:
     """Labels without the pixels that nobody can see; numbered anew, as some may be gone."""
     left = np.where(hidden, 0, labels)
     return renumber(left) if left.ndim == 2 else left
+
+
+def _uncovered_labels(labels: Labels, hidden: Array) -> Labels:
+    """The same with the table, whose rows follow their objects."""
+    before = labels.pixels()
+    after = _uncovered(before, hidden)
+    if labels.table is None:
+        return replace(labels, data=after)
+    number = np.zeros(int(before.max(initial=0)) + 1, np.int64)
+    number[before[after > 0]] = after[after > 0]
+    table = labels.table.assign(label=number[labels.table["label"].to_numpy()])
+    table = table[table["label"] > 0].sort_values("label", ignore_index=True)
+    return replace(labels, data=after, table=table)
 
 
 def _nuclei_and_cells(unit: Unit, planes: Planes, nuclei: int, hidden: Array | None) -> Objects:
@@ -200,6 +212,9 @@ def _kept_labels(
                 remedy="labels and picture must have the same size",
             )
         files |= write_step_file(Path(unit.steps), key, f"{kind}.tif", encoded(pixels, unit))
+    table = objects.main_labels.table
+    if name == "segment" and table is not None:
+        files |= write_step_file(Path(unit.steps), key, OBJECTS, packed(table))
     facts = {
         "objects": list(labels),
         "main": objects.main,

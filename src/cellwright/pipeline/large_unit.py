@@ -14,7 +14,7 @@ import pandas as pd
 
 from cellwright.core.errors import InputError, UnreadableError, UnsupportedError
 from cellwright.core.image import Array, LazyArray
-from cellwright.core.method import LargeMethod
+from cellwright.core.method import LargeMethod, ModelMethod
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import file_digest, streamed_hash
 from cellwright.engine.run_folder import step_file, step_folder, write_step_file
@@ -29,6 +29,7 @@ from cellwright.measure.table import loaded_features
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.clock import Clock
 from cellwright.pipeline.corrections import ZARR, count_edited_in
+from cellwright.pipeline.described import OBJECTS
 from cellwright.pipeline.large_plane import (
     STRIP_ROWS,
     LargePlane,
@@ -40,8 +41,9 @@ from cellwright.pipeline.large_plane import (
     strips,
     survey,
 )
-from cellwright.pipeline.measuring import FILTERED, number, packed
+from cellwright.pipeline.measuring import FILTERED, number
 from cellwright.pipeline.missing import do_missing
+from cellwright.pipeline.packing import packed
 from cellwright.pipeline.probe import open_scene, refuse_changed
 from cellwright.pipeline.unit import (
     Unit,
@@ -197,20 +199,39 @@ def _segment_step(unit: Unit, picture: _Picture, read: Step) -> Step:
     key = segment_key(unit, read.facts)
     steps = Path(unit.steps)
     shape = plane.shape[:2]
+    options = options_of(method, unit)
+    kind = method.kind_of(options) if isinstance(method, ModelMethod) else method.kind
     scratch = steps.parent / "tmp" / uuid4().hex
     scratch.mkdir(parents=True)
     try:
         with (
-            step_folder(steps, key, f"{method.kind}{ZARR}") as folder,
-            LabelsZarrWriter(folder, shape, spacing=unit.spacing, name=method.kind) as writer,
+            step_folder(steps, key, f"{kind}{ZARR}") as folder,
+            LabelsZarrWriter(folder, shape, spacing=unit.spacing, name=kind) as writer,
         ):
-            decisions = method.segment_large(
-                replace(plane, lowest=lowest), options_of(method, unit), writer, scratch
-            )
+            sink = _Sink(writer)
+            decisions = method.segment_large(replace(plane, lowest=lowest), options, sink, scratch)
             writer.finish()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return _labels_step(unit, "segment", key, method.kind, {"decisions": dict(decisions)})
+    step = _labels_step(unit, "segment", key, kind, {"decisions": dict(decisions)})
+    if sink.table is None:
+        return step
+    described = write_step_file(steps, key, OBJECTS, packed(sink.table))
+    return replace(step, files={**step.files, **described})
+
+
+@dataclass(eq=False)
+class _Sink:
+    """Hands labels on to the file, and keeps the table."""
+
+    writer: LabelsZarrWriter
+    table: pd.DataFrame | None = None
+
+    def write(self, top: int, left: int, labels: Array) -> None:
+        self.writer.write(top, left, labels)
+
+    def describe(self, table: pd.DataFrame) -> None:
+        self.table = table
 
 
 def _labels_step(unit: Unit, name: str, key: str, kind: str, more: Mapping[str, Any]) -> Step:

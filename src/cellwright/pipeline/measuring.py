@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellwright.core.errors import UnreadableError, UsageError
+from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import array_hash
@@ -24,6 +22,7 @@ from cellwright.measure.separation import coverage, separation
 from cellwright.measure.table import loaded_features, measure_plane
 from cellwright.pipeline.filtering import NUCLEUS, filtered, nuclei_of
 from cellwright.pipeline.labelling import Labelled, encoded
+from cellwright.pipeline.packing import packed, unpacked
 from cellwright.pipeline.planes import Planes
 from cellwright.pipeline.unit import Unit, measure_key
 
@@ -124,23 +123,6 @@ def number(value: Any) -> Any:
     return None if np.isnan(value) else float(value)
 
 
-def packed(table: pd.DataFrame) -> bytes:
-    """Pack a table as one block of numbers and one of text: quick to read by the thousand."""
-    text = {
-        str(name): [str(value) for value in table[name]]
-        for name in table.columns
-        if not pd.api.types.is_numeric_dtype(table[name])
-    }
-    numbers = [str(name) for name in table.columns if str(name) not in text]
-    head = json.dumps({"numbers": numbers, "text": text}).encode("utf-8")
-    block = table[numbers].to_numpy(dtype=np.float64, copy=True).T  # whole numbers stay exact
-    stream = io.BytesIO()
-    np.savez_compressed(
-        stream, head=np.frombuffer(head, dtype=np.uint8), block=np.ascontiguousarray(block)
-    )
-    return stream.getvalue()
-
-
 def measured_columns(steps: Path, step: Step, kind: str = "") -> dict[str, Array] | None:
     """Read the columns of a finished measurement.
 
@@ -159,13 +141,4 @@ def measured_columns(steps: Path, step: Step, kind: str = "") -> dict[str, Array
     ending = f"{kind}.npz" if kind else "npz"
     if ending not in step.files:
         return None
-    path = step_file(steps, step.key, ending)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            head = json.loads(arrays["head"].tobytes().decode("utf-8"))
-            columns = dict(zip(head["numbers"], arrays["block"], strict=True))
-    except (OSError, ValueError, KeyError) as error:
-        raise UnreadableError(
-            "a finished step cannot be read", where=str(path), remedy="start the run again"
-        ) from error
-    return columns | {name: np.array(values, dtype=object) for name, values in head["text"].items()}
+    return unpacked(step_file(steps, step.key, ending))

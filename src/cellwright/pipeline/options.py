@@ -20,6 +20,9 @@ class AnalyzeOptions(Options):
     """All that changes a number; a recipe holds just this."""
 
     method: str = Field("threshold", description="How cells are found: see `cellwright doctor`.")
+    model: str | None = Field(
+        None, description="Name or path of a model; implies --method network."
+    )
     set: tuple[str, ...] = Field(
         (), description="An option of the method, as NAME=VALUE; may be given several times."
     )

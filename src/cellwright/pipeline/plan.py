@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Spacing
-from cellwright.core.method import Method, Options
+from cellwright.core.method import Method, ModelMethod, Options
 from cellwright.core.registry import find
 from cellwright.core.units import parse_duration
 from cellwright.io.file_set import FileSet
@@ -160,7 +160,7 @@ def settle(options: AnalyzeOptions) -> Settings:
     UsageError
         For a method, option, rule or check that does not exist, or a value that it refuses.
     """
-    method: Method = find("cellwright.methods", options.method)
+    method = _method(options)
     given: dict[str, Any] = {}
     of_cells: dict[str, Any] = {}
     for text in options.set:
@@ -171,7 +171,12 @@ def settle(options: AnalyzeOptions) -> Settings:
             of_cells[name.removeprefix(_OF_CELLS)] = value
         else:
             given[name] = value
-    chosen = _chosen(method.options, given, f"the method {options.method}")
+    if options.model is not None:
+        given["model"] = options.model
+    chosen = _chosen(method.options, given, f"the method {method.name}")
+    chosen.pop("device", None)  # of the machine, not of the recipe
+    if isinstance(method, ModelMethod):
+        method.model_digest(method.options(**chosen))  # is there such a model?
     cells: dict[str, Any] = {}
     if options.nuclei is not None:
         cells = _chosen(CellsAroundOptions, of_cells, "the way to find cells around nuclei")
@@ -180,6 +185,7 @@ def settle(options: AnalyzeOptions) -> Settings:
     return Settings(
         options=options.model_copy(
             update={
+                "method": method.name,
                 "set": (
                     *(f"{name}={value}" for name, value in chosen.items()),
                     *(f"{_OF_CELLS}{name}={value}" for name, value in cells.items()),
@@ -196,6 +202,21 @@ def settle(options: AnalyzeOptions) -> Settings:
 
 
 _OF_CELLS = "cells."
+_WITH_MODEL = "network"
+
+
+def _method(options: AnalyzeOptions) -> Method:
+    """Find the method; a model says by itself that it is one with models."""
+    name = options.method
+    if options.model is not None and "method" not in options.model_fields_set:
+        name = _WITH_MODEL
+    method: Method = find("cellwright.methods", name)
+    if options.model is not None and not isinstance(method, ModelMethod):
+        raise UsageError(
+            f"--model is for methods with a model, and {name} has none",
+            remedy="leave --method or --model out",
+        )
+    return method
 
 
 def _chosen(model: type[Options], given: dict[str, Any], whose: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from cellwright.core.image import Array
 from cellwright.engine.journal import Step
+from cellwright.engine.threads import use_threads
 from cellwright.pipeline.clock import Clock
 from cellwright.pipeline.failure import Failure, failure_of
 from cellwright.pipeline.hidden import overlays_of
@@ -70,15 +71,19 @@ def work_on(unit: Unit) -> UnitResult | Failure:
     """Do all steps of a unit that are not known yet."""
     clock = Clock()
     try:
-        if unit.large:
-            computed = work_on_large(unit, clock)
-        else:
-            with clock("read"):
-                planes = _InMemory(unit)
-            computed = do_missing(unit, planes, clock)
+        with use_threads(unit.threads):
+            computed = _computed(unit, clock)
     except Exception as error:  # noqa: BLE001 - the boundary of one input
         return failure_of(error)
     return UnitResult(computed, tuple(unit.known.values()), clock.seconds)
+
+
+def _computed(unit: Unit, clock: Clock) -> tuple[Step, ...]:
+    if unit.large:
+        return work_on_large(unit, clock)
+    with clock("read"):
+        planes = _InMemory(unit)
+    return do_missing(unit, planes, clock)
 
 
 class _InMemory:

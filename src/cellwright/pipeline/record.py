@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cellwright.core.errors import UsageError
+from cellwright.core.method import ModelMethod
 from cellwright.core.version import VERSION
 from cellwright.io.file_set import FileSet
 from cellwright.io.inputs import Skipped
@@ -44,6 +45,7 @@ def run_record(
     segmented: bool,
     samples_sha256: str,
     notes: Sequence[str],
+    device: str = "cpu",
     gates: Sequence[Gated] = (),
 ) -> dict[str, Any]:
     """Gather what was computed, from what, with what."""
@@ -52,7 +54,7 @@ def run_record(
         "cellwright": VERSION,
         "verb": verb,
         "versions": _versions(),
-        "device": "cpu",
+        "device": device,
         "options": settings.options.model_dump(mode="json"),
         "method": _method(settings, segmented=segmented),
         "samples_sha256": samples_sha256,
@@ -87,6 +89,9 @@ def _method(settings: Settings, *, segmented: bool) -> dict[str, Any]:
         "version": settings.method.version,
         "options": settings.all_method_options,
     }
+    if isinstance(settings.method, ModelMethod):
+        options = settings.method.options(**settings.method_options)
+        method["model"] = dict(settings.method.model_card(options))
     if settings.options.nuclei is not None:
         method["cells_around_nuclei"] = dict(settings.cell_options)
     return method

@@ -33,8 +33,8 @@ from cellwright.pipeline.plan import Plan, Settings, find_pictures, planned, set
 from cellwright.pipeline.probe import Look, Probe, Where, probe
 
 __all__ = [
-    "Found", "Stages", "Start", "Workforce", "find", "local_workforce", "look_and_plan",
-    "plan_pictures", "workforce",
+    "Found", "Stages", "Start", "Workforce", "device_of", "find", "local_workforce",
+    "look_and_plan", "plan_pictures", "workforce",
 ]  # fmt: skip
 
 
@@ -194,13 +194,8 @@ def local_workforce(execution: Execution, make_executor: MakeExecutor | None) ->
     Raises
     ------
     UsageError
-        If there is too little memory, or a device that is not there is asked for.
+        If there is too little memory.
     """
-    if execution.device == "cuda":
-        raise UsageError(
-            "--device cuda: no method of this version uses a graphics processor",
-            remedy="leave --device out",
-        )
     memory = parse_memory(execution.memory) if execution.memory else default_memory()
     wanted = execution.workers or os.cpu_count() or 1
     workers = max(1, min(wanted, memory // WORKER_BYTES - 1))
@@ -212,6 +207,21 @@ def local_workforce(execution: Execution, make_executor: MakeExecutor | None) ->
             remedy=f"it takes {2 * WORKER_BYTES // 10**6} MB and what the pictures need",
         )
     return Workforce(make_executor or local_pool(workers), workers, left, left)
+
+
+def device_of(settings: Settings, execution: Execution) -> str:
+    """Where networks of this run are run, ``cpu`` or ``cuda``; looked up only where it matters.
+
+    Raises
+    ------
+    UsageError
+        If a graphics card is asked for and there is none that works.
+    """
+    if "device" not in settings.method.options.model_fields and execution.device != "cuda":
+        return "cpu"
+    from cellwright.engine.onnx import used_device
+
+    return used_device(execution.device)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from cellwright.engine.journal import Step
 from cellwright.engine.run_folder import RunFolder
 from cellwright.io.cells import CellsWriter, typed, write_table
 from cellwright.pipeline.corrections import OTHER_KINDS
+from cellwright.pipeline.described import described
 from cellwright.pipeline.gates import Gated
 from cellwright.pipeline.measuring import measured_columns
 from cellwright.pipeline.outcome import Outcome
@@ -104,7 +105,8 @@ def _plane_columns(
     }
     interval = picture.interval
     time_s = np.full(n, np.nan if interval is None else frame * interval)
-    return measured | text | {"frame": np.full(n, frame), "time_s": time_s}
+    known = {} if kind else described(steps, done, measured["label"])
+    return measured | known | text | {"frame": np.full(n, frame), "time_s": time_s}
 
 
 def _joined(planes: Sequence[Mapping[str, Array]], columns: Sequence[Column]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from cellwright.core.image import Spacing
-from cellwright.core.method import Method
+from cellwright.core.method import Method, ModelMethod
 from cellwright.core.registry import find
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import key_of
@@ -91,6 +91,10 @@ class Unit:
         Whether a table is wanted.
     steps
         Folder of the finished steps.
+    device
+        Where networks run: ``cpu`` or ``cuda``.
+    threads
+        How many it may use; changes no result.
     large
         Whether it is worked on block by block.
     n_frames
@@ -127,6 +131,8 @@ class Unit:
     flat: str
     flat_sha256: str
     steps: str
+    device: str = "cpu"
+    threads: int = 1
     large: bool = False
     n_frames: int = 1
     files: tuple[tuple[str, int, int], ...] = ()
@@ -176,10 +182,11 @@ def segment_key(unit: Unit, planes: Mapping[str, Any]) -> str:
         method=unit.method,
         method_version=method.version,
         options=options.model_dump(mode="json"),
+        model=method.model_digest(options) if isinstance(method, ModelMethod) else "",
         cells=None
         if unit.nuclei is None
         else [cells_around.VERSION, cell_options_of(unit).model_dump(mode="json")],
-        device="cpu",
+        device=getattr(options, "device", "cpu"),
     )
 
 
@@ -270,8 +277,10 @@ def method_of(name: str) -> Method:
 
 
 def options_of(method: Method, unit: Unit) -> Any:
-    """Make the options of a method for a unit; a stated diameter goes in where it has one."""
+    """Make the options of a method for a unit; diameter and device go in where it has them."""
     options = dict(unit.options)
+    if "device" in method.options.model_fields:
+        options["device"] = unit.device
     if unit.diameter_px is not None and "diameter" in method.options.model_fields:
         options["diameter"] = unit.diameter_px
     return method.options(**options)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cellwright.core.errors import RunError
+from cellwright.core.method import ModelMethod
 from cellwright.engine.events import Listener, PhaseFinished, PhaseStarted, StepFinished
 from cellwright.engine.executors import Died, Pool, Work
 from cellwright.engine.journal import Step
@@ -43,6 +44,7 @@ def units_of(
     steps: str,
     segment: bool,
     measure: bool,
+    device: str = "cpu",
 ) -> list[Unit]:
     """Make the plane sets of a picture, one for each frame."""
     if picture.channel is None or picture.header is None:
@@ -72,6 +74,7 @@ def units_of(
             flat=beside.flat[0],
             flat_sha256=beside.flat[1],
             steps=steps,
+            device=device,
             large=is_large(picture.header, settings.method if segment else None),
             n_frames=picture.n_frames,
             layout=picture.header.layout,
@@ -85,11 +88,12 @@ def memory_of(picture: Picture, settings: Settings) -> int:
     """Bytes that one plane set may need, beside the worker itself."""
     if picture.header is None:
         return 0
+    overhead = settings.method.overhead if isinstance(settings.method, ModelMethod) else 0
     if is_large(picture.header, settings.method):
-        return LARGE_BYTES
+        return LARGE_BYTES + overhead
     pixels = picture.header.size("Y") * picture.header.size("X")
     each = settings.method.memory + _BYTES_PER_PIXEL
-    return _COPIES * picture.header.plane_bytes + pixels * each
+    return _COPIES * picture.header.plane_bytes + pixels * each + overhead
 
 
 def do_units(
@@ -149,7 +153,9 @@ def do_units(
         else:
             fresh[unit.image, unit.frame] = result.computed
             todo.append(replace(unit, known=known))
-    for unit, result in _run(work_on, todo, memory, pool):
+    threads = max(1, pool.workers // max(1, len(todo)))
+    alone = [replace(unit, threads=threads) for unit in todo]
+    for unit, result in _run(work_on, alone, memory, pool):
         if isinstance(result, Failure):
             listener(StepFinished("cells", unit.image, unit.frame))
             yield Done(unit, result)

@@ -152,7 +152,28 @@ def _cells(run: Mapping[str, Any], markdown: bool) -> str:
     cited = "; ".join(paper.short for paper in papers)
     sentence += f" ({cited})." if cited else "."
     device = str(run.get("device", ""))
-    return sentence + (f" It ran on the {visible(device).upper()}." if device else "")
+    sentence += f" It ran on the {visible(device).upper()}." if device else ""
+    return sentence + _model(method.get("model") or {}, _escaped if markdown else visible)
+
+
+def _model(card: Mapping[str, Any], say: Any) -> str:
+    """Which model it was, what that has learned from, and what to cite for it."""
+    if not card:
+        return ""
+    text = (
+        f" The model was {say(card.get('name', ''))}, version {say(card.get('version', ''))} "
+        f"(SHA-256 {say(card.get('sha256', ''))})"
+    )
+    sources = records(card, "sources")
+    if sources:
+        objects = sum(int(source.get("objects", 0) or 0) for source in sources)
+        pictures = sum(int(source.get("pictures", 0) or 0) for source in sources)
+        names = joined([say(source.get("name", "")) for source in sources], most=8)
+        text += f", trained on {objects:,} objects in {pictures:,} pictures of {names}"
+    cited = [
+        f"{say(work.get('text', ''))} {say(work.get('link', ''))}" for work in records(card, "cite")
+    ]
+    return text + "." + (f" Please cite: {' '.join(cited)}" if cited else "")
 
 
 def _compartments(run: Mapping[str, Any], say: Any) -> str:

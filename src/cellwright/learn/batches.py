@@ -1,0 +1,155 @@
+"""Batches of patches: a sample's randomness is a function of seed, step and place alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from cellwright.core.image import Array
+from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.augmentation import augmented
+from cellwright.learn.patches import Patch, cut, random_view
+from cellwright.learn.pictures import Picture
+from cellwright.learn.targets import distance
+
+__all__ = ["Batch", "Batches", "Sampling", "weights_of"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How patches are drawn.
+
+    Attributes
+    ----------
+    side
+        Of a patch, in pixels.
+    count
+        Patches in a batch.
+    diameter
+        Of the median object in the patches, in pixels; log-normal about it.
+    jitter
+        Standard deviation of its natural logarithm.
+    wild
+        Share of patches at any scale from `wildest`, from which the size of objects is learnt.
+    wildest
+        Smallest and largest diameter of these.
+    overlaid
+        Share of bright patches on which another is laid, so that nuclei overlap.
+    balance
+        Pictures of a kind are drawn with the power -balance of their number.
+    """
+
+    side: int = 256
+    count: int = 4
+    diameter: float = 18.0
+    jitter: float = 0.4
+    wild: float = 0.12
+    wildest: tuple[float, float] = (4.0, 80.0)
+    overlaid: float = 0.12
+    balance: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pixels (N, 3, S, S), targets, and which pixels count (N, S, S)."""
+
+    pixels: torch.Tensor
+    wanted: dict[str, torch.Tensor]
+    inside: torch.Tensor
+
+
+def weights_of(pictures: Sequence[Picture], balance: float) -> Array:
+    """Probability of each picture: rare kinds are drawn more often than their share.
+
+    Within a kind a picture is drawn as often as another, whatever its size.
+    """
+    count = Counter(picture.kind for picture in pictures)
+    weights = np.array([count[picture.kind] ** -balance for picture in pictures])
+    return np.asarray(weights / weights.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Draws the batch of any step, the same whenever it is asked.
+
+    Attributes
+    ----------
+    pictures
+        To be drawn from.
+    architecture
+        Makes targets.
+    sampling
+        How patches are drawn.
+    seed
+        Of all chance.
+    """
+
+    pictures: Sequence[Picture]
+    architecture: Instance
+    sampling: Sampling
+    seed: int
+
+    @cached_property
+    def weights(self) -> Array:
+        """Probability of each picture."""
+        return weights_of(self.pictures, self.sampling.balance)
+
+    def __call__(self, step: int) -> Batch:
+        """Draw the batch of a step."""
+        made = [
+            self._sample(np.random.default_rng([self.seed, step, place]))
+            for place in range(self.sampling.count)
+        ]
+        wanted = {
+            name: torch.from_numpy(np.stack([one[1][name] for one in made]).astype(np.float32))
+            for name in made[0][1]
+        }
+        return Batch(
+            torch.stack([one[0] for one in made]), wanted, torch.stack([one[2] for one in made])
+        )
+
+    def _sample(
+        self, random: np.random.Generator
+    ) -> tuple[torch.Tensor, dict[str, Array], torch.Tensor]:
+        sampling = self.sampling
+        picture = self.pictures[int(random.choice(len(self.pictures), p=self.weights))]
+        if random.random() < sampling.wild:
+            low, high = np.log(sampling.wildest)
+            diameter = float(np.exp(random.uniform(low, high)))
+        else:
+            diameter = sampling.diameter * float(np.exp(random.normal(0, sampling.jitter)))
+        diameter = float(np.clip(diameter, *sampling.wildest))
+        patch = cut(picture, random_view(picture, sampling.side, diameter, random), sampling.side)
+        overlap = np.zeros(patch.labels.shape, bool)
+        bright = picture.is_bright and not picture.is_colour
+        if bright and random.random() < sampling.overlaid:
+            view = random_view(picture, sampling.side, diameter, random)
+            patch, overlap = overlaid(patch, cut(picture, view, sampling.side))
+        pixels = augmented(patch, random, picture.is_colour)
+        wanted = self.architecture.targets(patch.labels, overlap, patch.inside.numpy())
+        return pixels, wanted, patch.inside
+
+
+def overlaid(one: Patch, other: Patch) -> tuple[Patch, Array]:
+    """Lay a bright patch over another: light adds up, and nuclei overlap.
+
+    Where two nuclei overlap, a pixel goes to that in which it lies deeper.
+
+    Returns
+    -------
+    patch : Patch
+        Both together.
+    overlap : Array
+        (S, S) bool, where two objects lie over each other.
+    """
+    overlap = (one.labels > 0) & (other.labels > 0)
+    shifted = np.where(other.labels > 0, other.labels + int(one.labels.max()), 0)
+    deeper = distance(shifted) > distance(one.labels)
+    labels = np.where(deeper, shifted, one.labels).astype(np.int32)
+    pixels = one.pixels + other.pixels.clamp(0)
+    return Patch(pixels, labels, one.inside & other.inside), overlap

@@ -1,0 +1,1 @@
+"""Decoders: from a network's maps to objects. They need NumPy and SciPy, never torch."""

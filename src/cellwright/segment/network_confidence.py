@@ -1,0 +1,115 @@
+"""How sure one may be that an object is right, from what the network said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cellwright.core.image import Array
+from cellwright.segment.network_objects import TRAITS
+
+__all__ = ["FEATURES", "confidence_of", "features_of", "fitted"]
+
+FEATURES = ("doubt", "thin", "spread", "size", "size_above", "small", "overlap")
+"""What the confidence is a function of; see `features_of`."""
+
+_RIDGE = 1e-2
+"""Holds weights that the data say little about near 0."""
+_STEPS = 50
+
+
+def features_of(traits: Array) -> Array:
+    """Turn an object's traits into numbers of about unit size.
+
+    Parameters
+    ----------
+    traits
+        (n, len(`TRAITS`)) of `network_objects`.
+
+    Returns
+    -------
+    Array
+        (n, len(`FEATURES`)): the logit of the mean probability; whether that is very high; how
+        far the votes scatter, in diameters; by how many octaves the network takes the object to
+        be smaller, or larger, than it came out; the logarithm of its area in pixels; and the
+        share of it that lies over another one.
+    """
+    area, mean, spread, told, crossed = (traits[:, TRAITS.index(name)] for name in TRAITS)
+    mean = np.clip(mean, 1e-3, 1 - 1e-3)
+    diameter = 2 * np.sqrt(np.maximum(area, 1) / np.pi)
+    octaves = told - np.log2(diameter / 16.0)
+    return np.stack(
+        [
+            np.log(mean / (1 - mean)),
+            mean > 0.95,
+            np.minimum(spread, 1) * 5,
+            np.clip(-octaves, 0, 2) * 2,
+            np.clip(octaves, 0, 2) * 2,
+            np.log2(np.maximum(area, 1)) / 2,
+            crossed,
+        ],
+        axis=1,
+    ).astype(np.float64)
+
+
+def confidence_of(traits: Array, calibration: Mapping[str, Any]) -> Array:
+    """Probability that each object is right (IoU of 0.5 or more with a true one).
+
+    Parameters
+    ----------
+    traits
+        (n, len(`TRAITS`)).
+    calibration
+        With ``intercept`` and ``weights`` by the names of `FEATURES`, as `fitted` gives them; of
+        a model without, the mean probability of the object's pixels is returned.
+
+    Returns
+    -------
+    Array
+        (n,) float64 between 0 and 1.
+    """
+    if "weights" not in calibration:
+        return np.asarray(traits[:, TRAITS.index("foreground")], np.float64)
+    weights = np.array([calibration["weights"][name] for name in FEATURES])
+    score = features_of(traits) @ weights + calibration["intercept"]
+    confidence: Array = 1 / (1 + np.exp(-score))
+    return confidence
+
+
+def fitted(traits: Array, right: Array, share: Array | None = None) -> dict[str, Any]:
+    """Fit the confidence to objects of which it is known whether they are right.
+
+    Logistic regression with a small ridge, by Newton's method.
+
+    Parameters
+    ----------
+    traits
+        (n, len(`TRAITS`)).
+    right
+        (n,) bool.
+    share
+        (n,) weight of each object, 1 if not given.
+
+    Returns
+    -------
+    dict
+        ``intercept`` and ``weights``.
+    """
+    values = np.column_stack([np.ones(len(traits)), features_of(traits)])
+    wanted = right.astype(np.float64)
+    weight = np.ones(len(traits)) if share is None else share
+    found = np.zeros(values.shape[1])
+    ridge = np.full(found.size, _RIDGE * weight.sum() / 1000)
+    ridge[0] = 0
+    for _ in range(_STEPS):
+        chance = 1 / (1 + np.exp(-values @ found))
+        slope = values.T @ (weight * (wanted - chance)) - ridge * found
+        curve = (values * (weight * chance * (1 - chance))[:, None]).T @ values
+        found = found + np.linalg.solve(curve + np.diag(ridge + 1e-9), slope)
+    names: Sequence[str] = FEATURES
+    return {
+        "intercept": float(found[0]),
+        "weights": {name: float(value) for name, value in zip(names, found[1:], strict=True)},
+    }
