@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Array
@@ -16,6 +16,14 @@ from cellwright.io.open import open_images
 __all__ = ["Example", "examples_in", "read_labels", "read_pixels", "with_groups"]
 
 _ENDINGS = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp")
+"""Of pictures and label images; other files of the folders (notes, thumbnails' databases) are
+passed over."""
+
+_NAMED = 3
+"""Files that a message names; of more it tells the number."""
+
+_COLOURS = 3
+"""Samples of colour that are kept of a picture: a fourth is its opacity."""
 
 
 @dataclass(frozen=True)
@@ -59,48 +67,88 @@ def examples_in(folder: Path) -> list[Example]:
     Raises
     ------
     UsageError
-        If there are no pictures, or a picture has no labels.
+        If there are no pictures, a picture has no labels, or two have the same stem.
+    InputError
+        If the table cannot be read.
     """
-    images = folder / "images"
-    files = sorted(p for p in images.glob("*") if p.suffix.lower() in _ENDINGS)
+    files = _files(folder / "images")
     if not files:
         raise UsageError(
             "there are no pictures in images/",
             where=str(folder),
             remedy="give a folder with images/ and labels/, files of the same names in both",
         )
-    labels = {p.stem: p for p in sorted((folder / "labels").glob("*"))}
-    missing = [p.name for p in files if p.stem not in labels]
+    labels = {file.stem: file for file in _files(folder / "labels")}
+    missing = [file.name for file in files if file.stem not in labels]
     if missing:
-        some = ", ".join(missing[:3])
+        verb = "pictures have" if len(missing) > 1 else "picture has"
         raise UsageError(
-            f"{len(missing)} pictures have no labels: {some}",
+            f"{len(missing)} {verb} no labels: {_some(missing)}",
             where=str(folder / "labels"),
             remedy="give each picture a label image of the same name, or take it out",
         )
     kinds = _kinds(folder / "images.csv")
     return [
         Example(
-            f"{folder.name}/{file.stem}",
-            file,
-            labels[file.stem],
-            kinds.get(file.stem) or folder.name,
-            f"{folder.name}/{file.stem}",
+            name=f"{folder.name}/{file.stem}",
+            image=file,
+            labels=labels[file.stem],
+            kind=kinds.get(file.stem) or folder.name,
+            group=f"{folder.name}/{file.stem}",
         )
         for file in files
     ]
 
 
-def with_groups(examples: list[Example], groups: dict[str, str]) -> list[Example]:
-    """Give examples the groups that were found for their names."""
-    return [replace(example, group=groups[example.name]) for example in examples]
+def _files(folder: Path) -> list[Path]:
+    """Pictures of a folder by name, no two of one stem."""
+    files = sorted(file for file in folder.glob("*") if file.suffix.lower() in _ENDINGS)
+    twice = [stem for stem, count in Counter(file.stem for file in files).items() if count > 1]
+    if twice:
+        raise UsageError(
+            f"several files are called the same but for their ending: {_some(twice)}",
+            where=str(folder),
+            remedy="keep one of each: pictures and labels find each other by these names",
+        )
+    return files
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
 
 
 def _kinds(table: Path) -> dict[str, str]:
+    """From stem to kind, as far as the table tells."""
     if not table.exists():
         return {}
-    with table.open(encoding="utf-8", newline="") as file:
-        return {Path(row["name"]).stem: row.get("kind") or "" for row in csv.DictReader(file)}
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"the table cannot be read ({error})",
+            where=str(table),
+            remedy="save it as CSV with commas in UTF-8",
+        ) from error
+    if rows and "name" not in rows[0]:
+        raise InputError(
+            f"the table has no column 'name', only {_some([str(name) for name in rows[0]])}",
+            where=str(table),
+            remedy="give it the columns name and kind, separated by commas",
+        )
+    return {Path(row["name"] or "").stem: row.get("kind") or "" for row in rows}
+
+
+def with_groups(examples: Iterable[Example], groups: Mapping[str, str]) -> list[Example]:
+    """Give examples the groups that were found for their names.
+
+    Examples
+    --------
+    >>> tile = Example("set/b", Path("b.png"), Path("b.tif"), "kind", "set/b")
+    >>> with_groups([tile], {"set/b": "set/a"})[0].group
+    'set/a'
+    """
+    return [replace(example, group=groups[example.name]) for example in examples]
 
 
 def read_pixels(example: Example) -> Array:
@@ -114,17 +162,39 @@ def read_pixels(example: Example) -> Array:
     Raises
     ------
     InputError
-        If it cannot be read, or is no single plane.
+        If it cannot be read, or is not one plane of grey or colour.
     """
     pictures = open_images(example.image)
-    pixels = pictures[0].pixels() if len(pictures) == 1 else np.empty(0)
-    if pixels.ndim == 3 and pixels.shape[2] >= 3:
-        return pixels[..., :3]
-    if pixels.ndim != 2:
-        raise InputError("this is not one plane of grey or colour", where=str(example.image))
-    return pixels
+    axes = pictures[0].axes if len(pictures) == 1 else f"{len(pictures)} pictures"
+    if axes == "YX":
+        return pictures[0].pixels()
+    if axes == "YXS" and pictures[0].shape[2] >= _COLOURS:
+        return pictures[0].pixels()[..., :_COLOURS]
+    raise InputError(
+        f"this is not one plane of grey or of three colours, but {axes}",
+        where=str(example.image),
+        remedy="save one plane of it",
+    )
 
 
 def read_labels(example: Example) -> Array:
-    """Read an example's labels: (Y, X) uint32."""
-    return decode_labels(example.labels).pixels()
+    """Read an example's labels.
+
+    Returns
+    -------
+    Array
+        (Y, X) uint32; 0 is background.
+
+    Raises
+    ------
+    InputError
+        If they cannot be read, or are not one plane.
+    """
+    labels = decode_labels(example.labels)
+    if labels.axes != "YX":
+        raise InputError(
+            f"these labels have the axes {labels.axes}, not those of one plane",
+            where=str(example.labels),
+            remedy="save one plane of them",
+        )
+    return labels.pixels()

@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
+from cellwright.core.errors import UsageError
 from cellwright.datasets.example import Example
 
 __all__ = ["split"]
@@ -18,7 +19,8 @@ def split(
 
     Within each kind whole groups go to validation, in the order of a hash of their names, until
     it holds its share. So the split does not depend on the order of the examples, and adding
-    pictures of one kind leaves the others where they are.
+    pictures of one kind leaves the others where they are. A group of several kinds counts under
+    that of its first picture by name.
 
     Parameters
     ----------
@@ -33,10 +35,25 @@ def split(
     -------
     training, validation : list of Example
         In the order given.
+
+    Raises
+    ------
+    UsageError
+        If the share is not within 0 and 1.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> four = [Example(name, Path(), Path(), "kind", name) for name in "abcd"]
+    >>> [len(side) for side in split(four, 0.25)]
+    [3, 1]
     """
+    if not 0 <= share <= 1:
+        raise UsageError(f"{share} is no share of the pictures", remedy="choose from 0 to 1")
     kinds: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    kind_of = {example.group: example.kind for example in reversed(examples)}
-    for example in examples:
+    by_name = sorted(examples, key=lambda example: example.name)
+    kind_of = {example.group: example.kind for example in reversed(by_name)}
+    for example in by_name:
         kinds[kind_of[example.group]][example.group].append(example.name)
     held_out: set[str] = set()
     for groups in kinds.values():

@@ -17,7 +17,7 @@ from cellwright.learn.patches import Patch, cut, random_view
 from cellwright.learn.pictures import Picture
 from cellwright.learn.targets import distance
 
-__all__ = ["Batch", "Batches", "Sampling", "weights_of"]
+__all__ = ["Batch", "Batches", "Sampling", "overlaid", "weights_of"]
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,12 @@ class Sampling:
     wild
         Share of patches at any scale from `wildest`, from which the size of objects is learnt.
     wildest
-        Smallest and largest diameter of these.
+        Smallest and largest diameter of all patches, in pixels.
     overlaid
         Share of bright patches on which another is laid, so that nuclei overlap.
     balance
-        Pictures of a kind are drawn with the power -balance of their number.
+        Pictures of a kind are drawn with the power -balance of their number: 0 draws all
+        pictures alike, 1 all kinds.
     """
 
     side: int = 256
@@ -56,10 +57,29 @@ class Sampling:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pixels (N, 3, S, S), targets, and which pixels count (N, S, S)."""
+    """What one step of training sees.
+
+    Attributes
+    ----------
+    pixels
+        (N, 3, S, S) float32, normalised.
+    wanted
+        Targets by name, each (N, S, S) or (N, C, S, S) float32.
+    inside
+        (N, S, S) bool: pixels that count.
+    """
 
     pixels: torch.Tensor
     wanted: dict[str, torch.Tensor]
+    inside: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """One patch of a batch: shapes as of `Batch`, without the first axis."""
+
+    pixels: torch.Tensor
+    wanted: dict[str, Array]
     inside: torch.Tensor
 
 
@@ -67,6 +87,18 @@ def weights_of(pictures: Sequence[Picture], balance: float) -> Array:
     """Probability of each picture: rare kinds are drawn more often than their share.
 
     Within a kind a picture is drawn as often as another, whatever its size.
+
+    Parameters
+    ----------
+    pictures
+        To be drawn from.
+    balance
+        See `Sampling`.
+
+    Returns
+    -------
+    Array
+        (n,) float64 of sum 1.
     """
     count = Counter(picture.kind for picture in pictures)
     weights = np.array([count[picture.kind] ** -balance for picture in pictures])
@@ -101,38 +133,46 @@ class Batches:
 
     def __call__(self, step: int) -> Batch:
         """Draw the batch of a step."""
-        made = [
+        samples = [
             self._sample(np.random.default_rng([self.seed, step, place]))
             for place in range(self.sampling.count)
         ]
         wanted = {
-            name: torch.from_numpy(np.stack([one[1][name] for one in made]).astype(np.float32))
-            for name in made[0][1]
+            name: torch.from_numpy(
+                np.stack([sample.wanted[name] for sample in samples]).astype(np.float32)
+            )
+            for name in samples[0].wanted
         }
         return Batch(
-            torch.stack([one[0] for one in made]), wanted, torch.stack([one[2] for one in made])
+            torch.stack([sample.pixels for sample in samples]),
+            wanted,
+            torch.stack([sample.inside for sample in samples]),
         )
 
-    def _sample(
-        self, random: np.random.Generator
-    ) -> tuple[torch.Tensor, dict[str, Array], torch.Tensor]:
-        sampling = self.sampling
+    def _sample(self, random: np.random.Generator) -> _Sample:
+        side = self.sampling.side
         picture = self.pictures[int(random.choice(len(self.pictures), p=self.weights))]
-        if random.random() < sampling.wild:
-            low, high = np.log(sampling.wildest)
-            diameter = float(np.exp(random.uniform(low, high)))
-        else:
-            diameter = sampling.diameter * float(np.exp(random.normal(0, sampling.jitter)))
-        diameter = float(np.clip(diameter, *sampling.wildest))
-        patch = cut(picture, random_view(picture, sampling.side, diameter, random), sampling.side)
+        diameter = self._diameter(random)
+        patch = cut(picture, random_view(picture, side, diameter, random), side)
         overlap = np.zeros(patch.labels.shape, bool)
         bright = picture.is_bright and not picture.is_colour
-        if bright and random.random() < sampling.overlaid:
-            view = random_view(picture, sampling.side, diameter, random)
-            patch, overlap = overlaid(patch, cut(picture, view, sampling.side))
+        if bright and random.random() < self.sampling.overlaid:
+            patch, overlap = overlaid(
+                patch, cut(picture, random_view(picture, side, diameter, random), side)
+            )
         pixels = augmented(patch, random, picture.is_colour)
         wanted = self.architecture.targets(patch.labels, overlap, patch.inside.numpy())
-        return pixels, wanted, patch.inside
+        return _Sample(pixels, wanted, patch.inside)
+
+    def _diameter(self, random: np.random.Generator) -> float:
+        """Of the median object in the patch, in the patch's pixels."""
+        sampling = self.sampling
+        if random.random() < sampling.wild:
+            low, high = np.log(sampling.wildest)
+            diameter = np.exp(random.uniform(low, high))
+        else:
+            diameter = sampling.diameter * np.exp(random.normal(0, sampling.jitter))
+        return float(np.clip(diameter, *sampling.wildest))
 
 
 def overlaid(one: Patch, other: Patch) -> tuple[Patch, Array]:
@@ -140,10 +180,15 @@ def overlaid(one: Patch, other: Patch) -> tuple[Patch, Array]:
 
     Where two nuclei overlap, a pixel goes to that in which it lies deeper.
 
+    Parameters
+    ----------
+    one, other
+        Of one size; the objects of the other get numbers above those of the first.
+
     Returns
     -------
     patch : Patch
-        Both together.
+        Both together; inside where both are.
     overlap : Array
         (S, S) bool, where two objects lie over each other.
     """

@@ -1,12 +1,14 @@
-"""From a trained network to the ONNX file of a model, batch norms folded into the convolutions."""
+"""From a trained network to ONNX, batch norms folded into the convolutions, and back again."""
 
 from __future__ import annotations
 
 import copy
 import io
+import logging
 import warnings
-from pathlib import Path
-from tempfile import TemporaryDirectory
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,13 +16,25 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from cellwright.core.errors import UnreadableError, UnsupportedError
 from cellwright.core.image import Array
+from cellwright.engine.onnx_weights import check_weights
+from cellwright.models.stored_test import array_of
 
-__all__ = ["folded", "to_onnx"]
+__all__ = ["folded", "norms_file", "read_norms", "to_onnx", "unfolded"]
+
+_EXAMPLE = (1, 3, 64, 96)
+"""Shape of the batch with which a network is traced: multiples of its stride, and no two sides
+alike, so that none is taken to be bound to the other."""
 
 
 def folded(network: nn.Module) -> tuple[nn.Module, dict[str, Array]]:
     """Fold each batch norm into the convolution before it.
+
+    Parameters
+    ----------
+    network
+        Batch norms follow their convolutions in `nn.Sequential`.
 
     Returns
     -------
@@ -29,45 +43,206 @@ def folded(network: nn.Module) -> tuple[nn.Module, dict[str, Array]]:
     norms : dict
         From the state dict's names to the batch norms' own numbers, from which `unfolded` makes
         the network of before.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+    >>> plain, norms = folded(network)
+    >>> list(plain.state_dict()), len(norms)
+    (['0.weight', '0.bias'], 5)
     """
     copied = copy.deepcopy(network).eval()
     norms: dict[str, Array] = {}
-    for name, module in list(copied.named_modules()):
-        if not isinstance(module, nn.Sequential):
-            continue
-        for index in range(len(module) - 1):
-            first, second = module[index], module[index + 1]
-            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                for key, value in second.state_dict().items():
-                    norms[f"{name}.{index + 1}.{key}"] = value.numpy().copy()
-                module[index] = fuse_conv_bn_eval(first, second)
-                module[index + 1] = nn.Identity()
+    for holder, (first, convolution), (second, norm) in _pairs(copied):
+        for key, value in norm.state_dict().items():
+            norms[f"{second}.{key}"] = value.numpy().copy()
+        holder[int(first.rsplit(".", 1)[-1])] = fuse_conv_bn_eval(convolution, norm)
+        holder[int(second.rsplit(".", 1)[-1])] = nn.Identity()
     return copied, norms
 
 
+_Pair = tuple[nn.Sequential, tuple[str, nn.Conv2d], tuple[str, nn.BatchNorm2d]]
+
+
+def _pairs(network: nn.Module) -> Iterator[_Pair]:
+    """Convolutions that a batch norm follows, with their names and what holds them."""
+    for name, module in list(network.named_modules()):
+        if not isinstance(module, nn.Sequential):
+            continue
+        prefix = f"{name}." if name else ""
+        for index in range(len(module) - 1):
+            first, second = module[index], module[index + 1]
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                yield module, (f"{prefix}{index}", first), (f"{prefix}{index + 1}", second)
+
+
+def unfolded(
+    network: nn.Module, weights: bytes, norms: Mapping[str, Array]
+) -> dict[str, torch.Tensor]:
+    """Undo `folded` and `to_onnx`: the state dict of the network as it was trained.
+
+    A folded convolution has the weights ``w' = w g / s`` and the bias ``b' = (b - m) g / s + c``,
+    with the norm's gain g and shift c, mean m, and s the root of its variance and epsilon (S. Ioffe
+    and C. Szegedy, "Batch normalization", ICML 2015). Where the gain is 0, w is gone, and does not
+    matter: it becomes 0.
+
+    Parameters
+    ----------
+    network
+        Of the same architecture, with any weights; it is left as it is.
+    weights
+        The ONNX file, whose weights have the names of the folded network's state dict.
+    norms
+        From `folded`.
+
+    Returns
+    -------
+    dict
+        For `nn.Module.load_state_dict` of the network.
+
+    Raises
+    ------
+    UnreadableError
+        If the weights are no ONNX file, or something is missing or has another shape.
+    UnsupportedError
+        If weights lie in another file.
+    """
+    stored = _initialisers(weights)
+    state: dict[str, torch.Tensor] = {}
+    plain, _ = folded(network)
+    for name, value in plain.state_dict().items():
+        left_out = name.endswith(".bias") and name not in stored
+        state[name] = torch.zeros_like(value) if left_out else _entry(stored, name, value)
+    for _, (first, convolution), (second, norm) in _pairs(network):
+        own = {
+            key: _entry(norms, f"{second}.{key}", value) for key, value in norm.state_dict().items()
+        }
+        gain, spread = own["weight"].double(), (own["running_var"].double() + norm.eps).sqrt()
+        undone = torch.where(gain == 0, 0.0, spread / gain)
+        state[f"{first}.weight"] = (state[f"{first}.weight"] * undone[:, None, None, None]).float()
+        bias = state.pop(f"{first}.bias")
+        if convolution.bias is not None:
+            state[f"{first}.bias"] = ((bias - own["bias"]) * undone + own["running_mean"]).float()
+        state |= {f"{second}.{key}": value for key, value in own.items()}
+    return {name: state[name] for name in network.state_dict()}
+
+
+def _entry(stored: Mapping[str, Array], name: str, like: torch.Tensor) -> torch.Tensor:
+    """Take a stored array of the shape and type of a tensor."""
+    shape = tuple(like.shape)
+    if name not in stored or stored[name].shape != shape:
+        there = f"an array of {stored[name].shape}" if name in stored else "nothing"
+        raise UnreadableError(
+            "the model does not hold the weights of its architecture: an array of "
+            f"{shape} was looked for under {name!r}, and {there} is there",
+            remedy="get the model again, or train from the beginning",
+        )
+    return torch.from_numpy(np.array(stored[name], like.numpy().dtype))
+
+
+def _initialisers(weights: bytes) -> dict[str, Array]:
+    """Read the stored tensors of an ONNX file by their names."""
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    check_weights(weights)
+    try:
+        graph = onnx.load_model_from_string(weights).graph
+        return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    except (DecodeError, ValueError, TypeError) as error:
+        raise UnreadableError(
+            f"the weights cannot be read ({error})", remedy="get the model again"
+        ) from error
+
+
 def to_onnx(network: nn.Module) -> bytes:
-    """Bytes of an ONNX file with free batch, height and width, from an evaluated network."""
+    """Make the bytes of an ONNX file with free batch, height and width.
+
+    Parameters
+    ----------
+    network
+        From (N, 3, Y, X) to (N, C, Y, X); it is set to predict. Its weights are stored under the
+        names of its state dict, but for biases of nothing but 0, which the exporter leaves out.
+
+    Raises
+    ------
+    UnsupportedError
+        If the exporter has changed or merged some of the weights.
+    """
     dynamic: Any = torch.export.Dim.DYNAMIC
-    example = torch.zeros(1, 3, 64, 96)
-    with TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        path = Path(folder, "weights.onnx")
-        torch.onnx.export(
+    with _quiet():
+        program: Any = torch.onnx.export(
             network.eval(),
-            (example,),
-            path,
+            (torch.zeros(_EXAMPLE),),
             dynamo=True,
-            external_data=False,
             verbose=False,
             input_names=["image"],
             output_names=["maps"],
             dynamic_shapes=({0: dynamic, 2: dynamic, 3: dynamic},),
         )
-        return path.read_bytes()
+        model = program.model_proto
+    names = {tensor.name for tensor in model.graph.initializer}
+    lost = [name for name, value in network.named_parameters() if name not in names and value.any()]
+    if lost:
+        raise UnsupportedError(
+            f"the exporter stored no weights under {lost[0]!r}: they could not be read back",
+            remedy="export with the version of onnxscript that constraints.txt names",
+        )
+    return bytes(model.SerializeToString())
 
 
-def norms_file(norms: dict[str, Array]) -> bytes:
-    """Bytes of an uncompressed ``.npz`` of the batch norms' numbers."""
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's own matters: what it deprecates in itself, and that it misses torchvision."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def norms_file(norms: Mapping[str, Array]) -> bytes:
+    """Make the bytes of an uncompressed ``.npz`` of the batch norms' numbers."""
     file = io.BytesIO()
     np.savez(file, **norms)  # type: ignore[arg-type]
     return file.getvalue()
+
+
+def read_norms(content: bytes, where: str = "") -> dict[str, Array]:
+    """Read what `norms_file` made.
+
+    Parameters
+    ----------
+    content
+        Of the file; nothing is unpacked, so that it needs no more memory than it has bytes.
+    where
+        The model, for messages.
+
+    Raises
+    ------
+    UnreadableError
+        If it is no such file.
+
+    Examples
+    --------
+    >>> read_norms(norms_file({"stem.1.bias": np.ones(2)}))
+    {'stem.1.bias': array([1., 1.])}
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise zipfile.BadZipFile("it is compressed")
+            files = {entry.filename: archive.read(entry) for entry in entries}
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
+        raise UnreadableError(
+            f"the numbers of the batch norms cannot be read ({error})",
+            where=where,
+            remedy="get the model again",
+        ) from error
+    return {name.removesuffix(".npy"): array_of(file, name, where) for name, file in files.items()}

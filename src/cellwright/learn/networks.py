@@ -10,6 +10,13 @@ from torch.nn.functional import interpolate
 
 __all__ = ["UNet"]
 
+_INPUTS = 4
+"""Channels that the stem takes: three of the picture, and the root of their mean."""
+_ROOT_OF = 1e-4
+"""Added under the root, whose slope is infinite at 0."""
+_SHRINKAGE = 2
+"""Of the stem, and so the side of the square of pixels that one place of the head answers for."""
+
 
 class _Convolution(nn.Sequential):
     """Convolution, batch norm and, unless told otherwise, a ReLU."""
@@ -51,7 +58,12 @@ class UNet(nn.Module):
     widths
         Channels at a half, a quarter, an eighth, … of the resolution.
     depths
-        Residual blocks of the encoder at each of them; the decoder has one.
+        Residual blocks of the encoder at each of them; the decoder has one. As many as `widths`.
+
+    Examples
+    --------
+    >>> UNet(7, (4, 8), (1, 1))(torch.zeros(1, 3, 32, 48)).shape
+    torch.Size([1, 7, 32, 48])
 
     References
     ----------
@@ -59,14 +71,9 @@ class UNet(nn.Module):
     CVPR 2016; W. Shi and others, sub-pixel convolution, CVPR 2016.
     """
 
-    def __init__(
-        self,
-        outputs: int,
-        widths: Sequence[int] = (24, 48, 96, 160),
-        depths: Sequence[int] = (1, 1, 2, 2),
-    ) -> None:
+    def __init__(self, outputs: int, widths: Sequence[int], depths: Sequence[int]) -> None:
         super().__init__()
-        self.stem = _Convolution(4, widths[0], 5, 2)
+        self.stem = _Convolution(_INPUTS, widths[0], 5, _SHRINKAGE)
         self.down = nn.ModuleList()
         self.encoder = nn.ModuleList()
         for level, (width, depth) in enumerate(zip(widths, depths, strict=True)):
@@ -79,14 +86,15 @@ class UNet(nn.Module):
             self.up.append(_Convolution(widths[level + 1], widths[level], 1))
             self.decoder.append(_Residual(widths[level]))
         self.head = nn.Sequential(
-            _Convolution(widths[0], widths[0]), nn.Conv2d(widths[0], 4 * outputs, 1)
+            _Convolution(widths[0], widths[0]),
+            nn.Conv2d(widths[0], _SHRINKAGE**2 * outputs, 1),
         )
-        self.pixels = nn.PixelShuffle(2)
+        self.pixels = nn.PixelShuffle(_SHRINKAGE)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """From (N, 3, Y, X) to (N, outputs, Y, X); Y and X are multiples of the total stride."""
+        """From (N, 3, Y, X) to (N, outputs, Y, X); Y and X are multiples of 2 ** len(widths)."""
         # dim objects beside bright ones: a square root brings them nearer
-        root = torch.sqrt(image.mean(dim=1, keepdim=True).clamp(0.0) + 1e-4)
+        root = torch.sqrt(image.mean(dim=1, keepdim=True).clamp(0.0) + _ROOT_OF)
         x = self.stem(torch.cat([image, root], dim=1))
         levels = []
         for down, encode in zip(self.down, self.encoder, strict=True):

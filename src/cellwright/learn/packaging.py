@@ -1,29 +1,39 @@
-"""From a finished training run to a model file."""
+"""From a finished training run to a model file, and from a model file to its network again."""
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
+from cellwright.core.errors import UnreadableError, UnsupportedError
 from cellwright.core.image import Array
 from cellwright.engine.onnx import Network
-from cellwright.learn.export import folded, norms_file, to_onnx
-from cellwright.models.description import Description
-from cellwright.models.model import write_model
-from cellwright.segment.network_input import three_channels, unit_range
+from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.export import folded, norms_file, read_norms, to_onnx, unfolded
+from cellwright.models.description import Architecture, Description
+from cellwright.models.model import Model, write_model
+from cellwright.models.stored_test import normalised
+from cellwright.segment.network_input import unit_range
 from cellwright.simulate.nuclei import simulate_nuclei
 
-__all__ = ["NORMS", "package", "to_weights"]
+__all__ = ["NORMS", "network_of", "package", "to_weights"]
 
 NORMS = "batch_norms.npz"
 """Attachment with the numbers of the batch norms that were folded into the convolutions: with
 them the network can be made again as it was trained."""
 
 _TEST_SIDE = 128
+"""Pixels of the stored test's side: a multiple of every network's stride, and a few nuclei."""
 _COVER_SIDE = 384
+"""Pixels of the cover's side, of which the test is a corner."""
+_COVER_SEED = 13
+_COVER_CLUMPING = 0.4
+"""Share of the cover's nuclei that touch: it is touching ones that models are made for."""
 
 
 def to_weights(network: nn.Module) -> tuple[bytes, bytes]:
@@ -32,16 +42,80 @@ def to_weights(network: nn.Module) -> tuple[bytes, bytes]:
     return to_onnx(plain), norms_file(norms)
 
 
+def network_of(model: Model) -> nn.Module:
+    """Make the network of a model again as it was trained, to go on with its training.
+
+    Raises
+    ------
+    UnsupportedError
+        If its architecture is not known here, or the model has not what undoes the folding.
+    UnreadableError
+        If its parts do not fit together.
+    """
+    network = _options_of(model.description.architecture).network()
+    if NORMS not in model.attachments:
+        raise UnsupportedError(
+            f"the model has no {NORMS}, without which its training cannot go on",
+            where=model.description.name,
+            remedy="train from the beginning, or from a model that was made by this program",
+        )
+    norms = read_norms(model.attachments[NORMS], model.description.name)
+    network.load_state_dict(unfolded(network, model.weights, norms))
+    return network
+
+
+class _Known(BaseModel):
+    """Options of each architecture, under the name that stands in the model file."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    instance: Instance
+
+
+def _options_of(architecture: Architecture) -> Instance:
+    if architecture.name not in _Known.model_fields:
+        raise UnsupportedError(
+            f"there is no architecture {architecture.name!r}",
+            remedy="choose a model of " + ", ".join(sorted(_Known.model_fields)),
+        )
+    try:
+        return _Known.model_validate({architecture.name: architecture.options}).instance
+    except ValidationError as error:
+        raise UnreadableError(
+            f"the options of the architecture {architecture.name!r} are not its own "
+            f"({error.errors()[0]['msg']})",
+            remedy="get the model again",
+        ) from error
+
+
 def package(
     path: Path, description: Description, weights: bytes, norms: bytes, documentation: str
 ) -> None:
-    """Write the model file; its test and its cover are simulated nuclei."""
-    plane, _ = simulate_nuclei((_COVER_SIDE, _COVER_SIDE), seed=13, clumping=0.4)
+    """Write the model file; its test and its cover are simulated nuclei.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    description
+        Of the model.
+    weights, norms
+        From `to_weights`.
+    documentation
+        In Markdown: what the model is for, and how it was validated.
+
+    Raises
+    ------
+    UsageError
+        If the parts do not fit together.
+    """
+    plane, _ = simulate_nuclei(
+        (_COVER_SIDE, _COVER_SIDE), seed=_COVER_SEED, clumping=_COVER_CLUMPING
+    )
     part = plane[:_TEST_SIDE, :_TEST_SIDE]
     test = np.ascontiguousarray(np.broadcast_to(part, (1, 3, *part.shape)))
     wanted = description.normalisation
-    normalise = unit_range(part, wanted.low, wanted.high, wanted.clip)
-    maps = Network(weights).run(np.ascontiguousarray(three_channels(normalise(part)))[None])
+    maps = Network(weights).run(normalised(test, wanted))
     write_model(
         path,
         description,
@@ -55,6 +129,7 @@ def package(
 
 
 def _png(values: Array) -> bytes:
+    """Grey PNG of (Y, X) values, of which 0 becomes black and 1 white."""
     from PIL import Image
 
     stream = io.BytesIO()

@@ -11,10 +11,19 @@ from torch.nn.functional import grid_sample, interpolate
 from cellwright.core.image import Array
 from cellwright.learn.pictures import Picture
 
-__all__ = ["Patch", "View", "cut", "random_view"]
+__all__ = ["BEND", "Patch", "View", "cut", "random_view"]
 
 BEND = 3
 """Places along a side of a patch whose random shifts bend it."""
+_SHIFT = 2.0
+"""Standard deviation of these shifts, in the patch's pixels: outlines of cells bend by as much
+from one cell to the next, and none is torn."""
+_BENT = 0.3
+"""Share of patches that are bent."""
+_ON_OBJECTS = 0.5
+"""Share of patches with an object in their middle, so that sparse pictures teach something."""
+_AT_ANY_ANGLE = 0.5
+"""Share of patches at any angle; the others are turned by quarters, which blurs nothing."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +39,9 @@ class View:
     angle
         Radians.
     mirrored
-        Whether left and right are exchanged.
+        Whether left and right of the patch are exchanged.
     bend
-        (2, `BEND`, `BEND`) shifts in the patch's pixels.
+        (2, `BEND`, `BEND`) shifts of rows and columns, in the patch's pixels.
     """
 
     row: float
@@ -45,51 +54,87 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """A patch: (3, S, S) float32 normalised, (S, S) int32 labels from 1 up, (S, S) bool inside."""
+    """A square part of a picture.
+
+    Attributes
+    ----------
+    pixels
+        (3, S, S) float32, normalised.
+    labels
+        (S, S) int32, with the picture's numbers.
+    inside
+        (S, S) bool: whether it is the picture, and not its mirror image beyond the frame.
+    """
 
     pixels: torch.Tensor
     labels: Array
     inside: torch.Tensor
 
 
-def random_view(
-    picture: Picture, side: int, diameter: float, random: np.random.Generator, bend: float = 2.0
-) -> View:
+def random_view(picture: Picture, side: int, diameter: float, random: np.random.Generator) -> View:
     """Choose a view in which the median object has a diameter in pixels of the patch.
 
-    Half of the views have an object in their middle, so that sparse pictures teach something.
+    Parameters
+    ----------
+    picture
+        To be cut from.
+    side
+        Of the patch, in pixels: the view keeps within the picture if it can.
+    diameter
+        In the patch's pixels.
+    random
+        Where chance comes from.
     """
     scale = diameter / picture.diameter
     rows, columns = picture.shape
     reach = min(side / 2 / scale, min(rows, columns) / 2)
-    if random.random() < 0.5 and picture.labels.any():
-        at = int(random.integers(picture.labels.size))
-        flat = picture.labels.ravel()
-        found = np.flatnonzero(flat[at:] if flat[at:].any() else flat)
-        place = int(found[0]) + (at if flat[at:].any() else 0)
-        row, column = divmod(place, columns)
+    if random.random() < _ON_OBJECTS and picture.labels.any():
+        row, column = _object_pixel(picture.labels, random)
     else:
         row, column = int(random.integers(rows)), int(random.integers(columns))
     middle = np.clip((row, column), reach, (rows - reach, columns - reach))
-    turned = random.random() < 0.5
-    angle = random.uniform(0, 2 * np.pi) if turned else np.pi / 2 * random.integers(4)
-    shifts = random.normal(0, bend, (2, BEND, BEND)) if random.random() < 0.3 else None
+    at_any_angle = random.random() < _AT_ANY_ANGLE
+    angle = random.uniform(0, 2 * np.pi) if at_any_angle else np.pi / 2 * random.integers(4)
+    bend = random.normal(0, _SHIFT, (2, BEND, BEND)) if random.random() < _BENT else None
     return View(
-        float(middle[0]), float(middle[1]), scale, float(angle), bool(random.random() < 0.5), shifts
+        float(middle[0]), float(middle[1]), scale, float(angle), bool(random.random() < 0.5), bend
     )
 
 
+def _object_pixel(labels: Array, random: np.random.Generator) -> tuple[int, int]:
+    """Find the first pixel of an object, by rows, from a random one on."""
+    on = labels.ravel() > 0
+    start = int(random.integers(on.size))
+    if not on[start:].any():
+        start = 0
+    row, column = divmod(start + int(on[start:].argmax()), labels.shape[1])
+    return row, column
+
+
 def cut(picture: Picture, view: View, side: int) -> Patch:
-    """Cut a patch of `side` pixels; beyond the picture's frame lies its mirror image."""
+    """Cut a patch; beyond the picture's frame lies its mirror image.
+
+    Pixels are taken bilinearly from the level of the picture that is nearest in scale, labels
+    from the nearest pixel.
+
+    Parameters
+    ----------
+    picture
+        To be cut from.
+    view
+        Where and how.
+    side
+        Of the patch, in pixels.
+    """
     places = _places(view, side)
     level = int(np.clip(np.floor(np.log2(1 / view.scale) + 0.5), 0, len(picture.levels) - 1))
     shrink = 2**level
-    source = picture.levels[level]
-    pixels = _sampled(source, places / shrink - (0.5 - 0.5 / shrink), "bilinear")
+    # pixel i of a level is the mean of `shrink` pixels, and lies in their middle
+    pixels = _sampled(picture.levels[level], places / shrink - (0.5 - 0.5 / shrink), "bilinear")
     pixels = pixels if pixels.shape[0] == 3 else pixels.expand(3, -1, -1)
-    norm = picture.normalisation
-    span = max(norm.high - norm.low, 1e-12)
-    pixels = ((pixels - norm.low) / span).clamp(-0.5, 2.0)
+    normalisation = picture.normalisation
+    span = normalisation.high - normalisation.low
+    unit = (pixels - normalisation.low) / span if span > 0 else torch.zeros_like(pixels)
     labels = _sampled(picture.labels[..., None], places, "nearest")[0]
     rows, columns = picture.shape
     inside = (
@@ -98,7 +143,9 @@ def cut(picture: Picture, view: View, side: int) -> Patch:
         & (places[1] > -0.5)
         & (places[1] < columns - 0.5)
     )
-    return Patch(pixels.contiguous(), labels.numpy().astype(np.int32), inside)
+    return Patch(
+        unit.clamp(*normalisation.clip).contiguous(), labels.numpy().astype(np.int32), inside
+    )
 
 
 def _places(view: View, side: int) -> torch.Tensor:
@@ -118,16 +165,19 @@ def _places(view: View, side: int) -> torch.Tensor:
 
 
 def _sampled(pixels: Array, places: torch.Tensor, mode: str) -> torch.Tensor:
-    """(C, S, S) values of (Y, X, C) pixels at places, read only where they are needed."""
+    """(C, S, S) float32 values of (Y, X, C) pixels at places; no more of them is read than needed.
+
+    A picture of many megapixels would else be converted for each patch.
+    """
     rows, columns = pixels.shape[:2]
     low = torch.floor(places.amin(dim=(1, 2))).int().tolist()
     high = torch.ceil(places.amax(dim=(1, 2))).int().tolist()
-    # what lies beyond the frame is mirrored about it, so as much must be read within
     top, bottom = _span(low[0], high[0], rows)
     left, right = _span(low[1], high[1], columns)
     part = torch.from_numpy(pixels[top:bottom, left:right].astype(np.float32))
     extent = torch.tensor([bottom - top, right - left], dtype=torch.float32)
     offset = torch.tensor([top, left], dtype=torch.float32)
+    # grid_sample's own frame: the picture's outer edges lie at -1 and 1
     unit = ((places - offset[:, None, None]) * 2 + 1) / extent[:, None, None] - 1
     grid = torch.stack([unit[1], unit[0]], dim=-1)[None]
     taken = grid_sample(
@@ -137,6 +187,11 @@ def _sampled(pixels: Array, places: torch.Tensor, mode: str) -> torch.Tensor:
 
 
 def _span(low: int, high: int, length: int) -> tuple[int, int]:
+    """Rows (or columns) that are needed for places from `low` to `high`, end excluded.
+
+    What lies beyond the frame is mirrored about it, so as much must be read within; a part that
+    is mirrored reaches to the frame, and so its own frame is the picture's.
+    """
     over = max(0, -low, high - length + 1)
     if over >= length:
         return 0, length

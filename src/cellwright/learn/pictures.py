@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cellwright.core.errors import InputError
 from cellwright.core.image import Array
 from cellwright.datasets.example import Example, read_labels, read_pixels
 from cellwright.segment.network_input import Normalisation, unit_range
@@ -61,16 +62,48 @@ class Picture:
 
 
 def load(examples: Iterable[Example], percentiles: tuple[float, float]) -> list[Picture]:
-    """Read examples into memory."""
+    """Read examples into memory.
+
+    Parameters
+    ----------
+    examples
+        Of any kinds.
+    percentiles
+        Of a picture's intensities that become 0 and 1.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or a picture and its labels differ in size.
+    """
     return [
-        picture_of(e.name, e.kind, read_pixels(e), read_labels(e), percentiles) for e in examples
+        picture_of(
+            example.name, example.kind, read_pixels(example), read_labels(example), percentiles
+        )
+        for example in examples
     ]
 
 
 def picture_of(
     name: str, kind: str, pixels: Array, labels: Array, percentiles: tuple[float, float]
 ) -> Picture:
-    """Make a picture of pixels, (Y, X) or (Y, X, 3), and their labels.
+    """Make a picture of pixels and their labels.
+
+    Parameters
+    ----------
+    name, kind
+        Of the example.
+    pixels
+        (Y, X), or (Y, X, 3); three equal colours are kept as one.
+    labels
+        (Y, X) whole numbers; 0 is background.
+    percentiles
+        Of the intensities that become 0 and 1.
+
+    Raises
+    ------
+    InputError
+        If pixels and labels differ in size, or a pixel is no finite number.
 
     Examples
     --------
@@ -80,30 +113,63 @@ def picture_of(
     >>> round(picture.diameter, 2), [level.shape for level in picture.levels][-1]
     (18.05, (8, 8, 1))
     """
+    if pixels.shape[:2] != labels.shape:
+        raise InputError(
+            f"the picture has {pixels.shape[0]} × {pixels.shape[1]} pixels, and its labels have "
+            + " × ".join(str(length) for length in labels.shape),
+            where=name,
+            remedy="give labels that were drawn on this very picture",
+        )
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise InputError(
+            "the picture has pixels that are no finite numbers",
+            where=name,
+            remedy="replace them by the intensity of the ground",
+        )
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.shape[2] == 3 and (pixels == pixels[..., :1]).all():
         pixels = pixels[..., :1]
     levels = [np.ascontiguousarray(pixels)]
     while len(levels) < LEVELS and min(levels[-1].shape[:2]) >= 2:
         levels.append(_halved(levels[-1]))
+    labels = _small_numbers(labels)
     return Picture(
         name,
         kind,
         tuple(levels),
         unit_range(pixels, *percentiles),
-        labels.astype(np.int32),
+        labels,
         median_diameter(labels),
         _is_bright(pixels, labels),
     )
 
 
 def median_diameter(labels: Array) -> float:
-    """Diameter of a disc as large as the median object, in pixels."""
+    """Diameter of a disc as large as the median object, in pixels.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) whole numbers, not much larger than the number of objects.
+
+    Examples
+    --------
+    >>> round(median_diameter(np.array([[0, 1, 1, 7, 7, 7, 2]])), 3)
+    1.596
+    """
     areas = np.bincount(labels.ravel())[1:]
     areas = areas[areas > 0]
     if not areas.size:
         return NO_OBJECTS
     return float(2 * np.sqrt(np.median(areas) / np.pi))
+
+
+def _small_numbers(labels: Array) -> Array:
+    """Labels as int32; tables over them stay small, as no number exceeds that of pixels."""
+    if labels.size and labels.max() > labels.size:
+        numbers, places = np.unique(labels, return_inverse=True)
+        labels = places.reshape(labels.shape) + (numbers[0] != 0)
+    return labels.astype(np.int32)
 
 
 def _is_bright(pixels: Array, labels: Array) -> bool:
@@ -114,6 +180,7 @@ def _is_bright(pixels: Array, labels: Array) -> bool:
 
 
 def _halved(pixels: Array) -> Array:
+    """Means of two by two pixels, of the same type; an odd last row or column is left out."""
     rows, columns = (length // 2 * 2 for length in pixels.shape[:2])
     even = pixels[:rows, :columns].astype(np.float32)
     small = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4

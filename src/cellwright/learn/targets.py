@@ -11,7 +11,7 @@ from cellwright.core.image import Array
 __all__ = ["boundary", "centre_offsets", "distance", "rays", "sizes"]
 
 BOUNDARY_WIDTH = 3
-"""Pixels of the square in which two objects must lie for its middle to be a boundary."""
+"""Side in pixels of the square in which two objects must lie for its middle to be a boundary."""
 
 
 def boundary(labels: Array, width: int = BOUNDARY_WIDTH) -> Array:
@@ -21,6 +21,8 @@ def boundary(labels: Array, width: int = BOUNDARY_WIDTH) -> Array:
     ----------
     labels
         (Y, X) int32.
+    width
+        Of the square around a pixel, odd.
 
     Returns
     -------
@@ -42,6 +44,17 @@ def boundary(labels: Array, width: int = BOUNDARY_WIDTH) -> Array:
 def distance(labels: Array) -> Array:
     """Distance to the object's own edge as a share of its largest; the frame is no edge.
 
+    Parameters
+    ----------
+    labels
+        (Y, X) int32.
+
+    Returns
+    -------
+    Array
+        (Y, X) float32, above 0 to 1 in objects, 0 on the ground. The distance is that to the
+        middle of the nearest pixel outside of the object.
+
     Examples
     --------
     >>> distance(np.array([[0, 5, 5, 5, 0]], np.int32))
@@ -50,11 +63,11 @@ def distance(labels: Array) -> Array:
     if not labels.any():
         return np.zeros(labels.shape, np.float32)
     far: Array = edt.edt(np.ascontiguousarray(labels), black_border=False, parallel=1)
-    far[~np.isfinite(far)] = max(labels.shape)
+    far[~np.isfinite(far)] = max(labels.shape)  # an object that covers everything has no edge
     widest = np.zeros(int(labels.max()) + 1, np.float32)
     np.maximum.at(widest, labels.ravel(), far.ravel())
     widest[0] = 1
-    share: Array = np.where(labels > 0, far / np.maximum(widest, 1e-6)[labels], 0)
+    share: Array = np.where(labels > 0, far / widest[labels], 0)
     return share.astype(np.float32)
 
 
@@ -90,7 +103,19 @@ def centre_offsets(labels: Array, within: Array) -> Array:
 
 
 def sizes(labels: Array, within: Array) -> Array:
-    """Diameter of a disc as large as the object that a pixel lies in, in pixels; 0 on the ground.
+    """Diameter of a disc as large as the object that a pixel lies in.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) int32.
+    within
+        (Y, X) bool, the pixels of which the area is taken.
+
+    Returns
+    -------
+    Array
+        (Y, X) float32, in pixels; 0 on the ground, and in objects that lie nowhere `within`.
 
     Examples
     --------
@@ -119,32 +144,59 @@ def rays(labels: Array, count: int, step: int) -> Array:
     Returns
     -------
     Array
-        (count, Y / step, X / step) float32, in pixels; 0 on the ground.
+        (count, Y / step, X / step) float32, in pixels; 0 on the ground. Places lie in the middle
+        of their squares, at ``step // 2``.
+
+    Examples
+    --------
+    >>> rays(np.array([[0, 1, 1, 1, 1]], np.int32), 2, 1)[:, 0]
+    array([[0. , 3.5, 2.5, 1.5, 0.5],
+           [0. , 0.5, 1.5, 2.5, 3.5]], dtype=float32)
 
     References
     ----------
     U. Schmidt and others, "Cell Detection with Star-Convex Polygons", MICCAI 2018.
     """
     coarse = labels[step // 2 :: step, step // 2 :: step]
-    found = np.zeros((count, *coarse.shape), np.float32)
     at = np.nonzero(coarse)
-    angles = 2 * np.pi * np.arange(count, dtype=np.float32)[:, None] / count
-    down, right = np.sin(angles), np.cos(angles)
-    rows, columns = (place * step + step // 2 for place in at)
-    reach = np.zeros((count, rows.size), np.float32)
-    own = np.broadcast_to(coarse[at], reach.shape).ravel()
-    row, column = (down * 0 + rows).ravel(), (right * 0 + columns).ravel()
-    down, right = (np.broadcast_to(way, reach.shape).ravel() for way in (down, right))
-    framed = np.pad(labels, 1)
+    starts = np.stack(at) * step + step // 2
+    angles = 2 * np.pi * np.arange(count, dtype=np.float32) / count
+    ways = np.stack([np.sin(angles), np.cos(angles)])
+    found = np.zeros((count, *coarse.shape), np.float32)
+    found[:, at[0], at[1]] = _reach(labels, starts, ways)
+    return found
+
+
+def _reach(labels: Array, starts: Array, ways: Array) -> Array:
+    """Walk from places in directions, a pixel at a time, until the object ends.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) int32.
+    starts
+        (2, n) rows and columns.
+    ways
+        (2, count) rows and columns that one step leads on.
+
+    Returns
+    -------
+    Array
+        (count, n) float32: the edge lies in the middle of the last step.
+    """
+    shape = (ways.shape[1], starts.shape[1])
+    reach = np.zeros(shape[0] * shape[1], np.float32)
+    row, column = (np.tile(place.astype(np.float64), shape[0]) for place in starts)
+    down, right = (np.repeat(way, shape[1]) for way in ways)
+    own = np.tile(labels[starts[0], starts[1]], shape[0])
+    framed = np.pad(labels, 1)  # nobody walks out of the picture
     going = np.arange(reach.size)
     length = 0.0
     while going.size:
         length += 1.0
         row, column = row + down, column + right
         same = framed[np.rint(row).astype(np.intp) + 1, np.rint(column).astype(np.intp) + 1] == own
-        reach.ravel()[going[~same]] = length - 0.5
+        reach[going[~same]] = length - 0.5
         going, own = going[same], own[same]
         row, column, down, right = row[same], column[same], down[same], right[same]
-    for index in range(count):
-        found[index][at] = reach[index]
-    return found
+    return reach.reshape(shape)

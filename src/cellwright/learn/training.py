@@ -2,60 +2,122 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import nn
 
-from cellwright.core.errors import RunError
+from cellwright.core.errors import RunError, UsageError
+from cellwright.engine.files import write_atomic
 from cellwright.learn.architectures.instance import Instance
-from cellwright.learn.batches import Batches, Sampling
+from cellwright.learn.augmentation import SMALLEST_SIDE
+from cellwright.learn.batches import Batch, Batches, Sampling
+from cellwright.learn.checkpoint import State, begun, load_average, resumed, save
+from cellwright.learn.curve import Curve
 from cellwright.learn.pictures import Picture
 
-__all__ = ["Settings", "average_of", "train"]
+__all__ = ["Settings", "average_of", "rate_at", "train"]
 
-_CURVE_STEPS = 20
+SETTINGS, CHECKPOINT, CURVE = "settings.json", "checkpoint.pt", "curve.csv"
+"""Files of a run's folder."""
+
+_LEAST_RATE = 0.01
+"""Of the learning rate, which the last steps keep."""
+
+_FIRST_AVERAGE = 10
+"""The average keeps (1 + step) / (this + step) of itself in a step, until that is more than the
+settings' share: it would else be full of the random weights of the beginning for long."""
 
 
 class Settings(BaseModel):
-    """All that decides what comes out of a training run."""
+    """All that decides, beside the pictures, what comes out of a training run.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes
+    ----------
+    architecture
+        What is trained.
+    sampling
+        How patches are drawn.
+    steps
+        How many steps.
+    learning_rate
+        Of the long constant part; see `rate_at`.
+    weight_decay
+        Of AdamW.
+    warm_up, fall
+        Steps in which the learning rate rises and falls.
+    averaging
+        Share of the moving average of the weights that a step leaves.
+    largest_gradient
+        Norm to which a longer gradient is shortened.
+    seed
+        Of the first weights and of all patches.
+    checkpoint_steps
+        Steps from one checkpoint to the next.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     architecture: Instance = Instance()
     sampling: Sampling = Sampling()
-    steps: int = 1000
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 1e-2
-    warm_up: int = 100
-    fall: int = 300
-    averaging: float = 0.999
-    largest_gradient: float = 5.0
-    seed: int = 1
-    checkpoint_steps: int = 200
+    steps: int = Field(1000, ge=1)
+    learning_rate: float = Field(1.5e-3, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    warm_up: int = Field(100, ge=0)
+    fall: int = Field(300, ge=0)
+    averaging: float = Field(0.999, ge=0, lt=1)
+    largest_gradient: float = Field(5.0, gt=0)
+    seed: int = Field(1, ge=0)
+    checkpoint_steps: int = Field(200, ge=1)
+
+    @model_validator(mode="after")
+    def _check_side(self) -> Self:
+        side, multiple = self.sampling.side, self.architecture.multiple
+        if side % multiple or side < SMALLEST_SIDE:
+            raise ValueError(
+                f"the side of a patch is {side} px, and must be a multiple of {multiple} and "
+                f"{SMALLEST_SIDE} at the least"
+            )
+        return self
 
 
 def rate_at(step: int, settings: Settings) -> float:
     """Learning rate of a step: a linear start, a long constant part, a fall to a hundredth.
 
-    Because it is constant until the fall, a run can be made longer without beginning anew.
+    Because it is constant until the fall, a run can go on from a checkpoint of a shorter one,
+    as if it had been meant to be long from the beginning.
+
+    Parameters
+    ----------
+    step
+        Counted from 0.
+    settings
+        Of the run.
+
+    Examples
+    --------
+    >>> settings = Settings(steps=400, warm_up=100, fall=100, learning_rate=0.1)
+    >>> [rate_at(step, settings) for step in (0, 99, 300)]
+    [0.001, 0.1, 0.1]
+    >>> round(rate_at(325, settings), 3)
+    0.05
 
     References
     ----------
-    S. Hu and others, "MiniCPM", 2024 (warm-up, stable, decay).
+    S. Hu and others, "MiniCPM", 2024 (warm-up, stable, decay); A. Hägele and others, "Scaling
+    laws and compute-optimal training beyond fixed training durations", NeurIPS 2024 (the fall by
+    one less the root of the share that is over).
     """
     if step < settings.warm_up:
         return settings.learning_rate * (step + 1) / settings.warm_up
     left = (settings.steps - step) / max(1, settings.fall)
-    return settings.learning_rate * max(0.01, 1 - math.sqrt(1 - left) if left < 1 else 1.0)
+    return settings.learning_rate * max(_LEAST_RATE, 1 - math.sqrt(1 - left) if left < 1 else 1.0)
 
 
 def train(
@@ -87,88 +149,103 @@ def train(
 
     Raises
     ------
+    UsageError
+        If there are no pictures.
     RunError
-        If the loss is no number any more, naming the step; or if the folder belongs to a run
-        with other settings.
+        If the loss or its gradient is no number any more, naming the step; if the folder belongs
+        to a run with other settings; or if it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder / "settings.json", settings)
-    torch.manual_seed(settings.seed)
-    architecture = settings.architecture
-    network: nn.Module = architecture.network()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(network)
-    optimiser = torch.optim.AdamW(_groups(network, settings.weight_decay), betas=(0.9, 0.99))
-    first = _resumed(folder / "checkpoint.pt", network, average, optimiser)
-    batches = Batches(pictures, architecture, settings.sampling, settings.seed)
-    network.train()
-    began, waited, kept = time.monotonic(), 0.0, []
+    if not pictures:
+        raise UsageError("there are no pictures to train on")
+    _claim(folder / SETTINGS, settings)
+    state = begun(settings.architecture.network, settings.seed, settings.weight_decay)
+    first = resumed(folder / CHECKPOINT, state)
+    batches = Batches(pictures, settings.architecture, settings.sampling, settings.seed)
+    curve = Curve(folder / CURVE, first)
+    state.network.train()
+    start, waited = time.monotonic(), 0.0
     for step in range(first, settings.steps):
         asked = time.monotonic()
         batch = batches(step)
         waited += time.monotonic() - asked
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(step, settings)
-        optimiser.zero_grad()
-        maps = network(batch.pixels.contiguous(memory_format=torch.channels_last))
-        parts = architecture.loss(maps, batch.wanted, batch.inside)
-        loss = torch.stack(list(parts.values())).sum()
-        if not torch.isfinite(loss):
-            raise RunError(
-                f"the loss of step {step} is no number",
-                where=str(folder),
-                remedy="lower the learning rate; the checkpoint before this step is kept",
+        parts = _stepped(state, batch, step, settings, folder)
+        if means := curve.add(step + 1, parts):
+            seconds = time.monotonic() - start
+            told(
+                f"step {step + 1}: loss {means['loss']:.4f}, "
+                f"{seconds / (step + 1 - first):.2f} s a step, {waited / seconds:.0%} data"
             )
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), settings.largest_gradient)
-        optimiser.step()
-        _average(average, network, min(settings.averaging, (1 + step) / (10 + step)))
-        kept.append([float(loss), *(float(part) for part in parts.values())])
-        if (step + 1) % _CURVE_STEPS == 0:
-            means = [sum(column) / len(kept) for column in zip(*kept, strict=True)]
-            _write_curve(folder / "curve.csv", step + 1, ["loss", *parts], means)
-            seconds = (time.monotonic() - began) / (step + 1 - first)
-            share = waited / (time.monotonic() - began)
-            told(f"step {step + 1}: loss {means[0]:.4f}, {seconds:.2f} s a step, {share:.0%} data")
-            kept = []
         if (step + 1) % settings.checkpoint_steps == 0 or step + 1 == settings.steps:
-            _save(folder / "checkpoint.pt", step + 1, network, average, optimiser)
-    average.eval()
-    return average
+            save(folder / CHECKPOINT, step + 1, state)
+    return state.average.eval()
 
 
 def average_of(folder: Path) -> tuple[Settings, nn.Module]:
-    """Settings and averaged network of a run's last checkpoint."""
-    settings = Settings.model_validate_json((folder / "settings.json").read_text("utf-8"))
+    """Settings and averaged network of a run's last checkpoint.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+
+    Returns
+    -------
+    Settings
+        Of the run.
+    nn.Module
+        Ready to predict.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no run, or none with a checkpoint.
+    """
+    settings = _read_settings(folder / SETTINGS)
+    if settings is None:
+        raise RunError(
+            "this folder holds no training run",
+            where=str(folder),
+            remedy="give the folder that was trained into",
+        )
     network = settings.architecture.network()
-    state = torch.load(folder / "checkpoint.pt", weights_only=True)
-    network.load_state_dict(state["average"])
+    load_average(folder / CHECKPOINT, network)
     return settings, network.eval()
 
 
-def _claim(path: Path, settings: Settings) -> None:
-    text = json.dumps(settings.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
-    if path.exists() and path.read_text("utf-8") != text:
+def _stepped(
+    state: State, batch: Batch, step: int, settings: Settings, folder: Path
+) -> dict[str, float]:
+    """Make a step; give the loss and its parts."""
+    for group in state.optimiser.param_groups:
+        group["lr"] = rate_at(step, settings)
+    state.optimiser.zero_grad()
+    maps = state.network(batch.pixels.contiguous(memory_format=torch.channels_last))
+    parts = settings.architecture.loss(maps, batch.wanted, batch.inside)
+    loss = torch.stack(list(parts.values())).sum()
+    _check_finite("loss", loss, step, folder)
+    loss.backward()  # type: ignore[no-untyped-call]
+    norm = nn.utils.clip_grad_norm_(state.network.parameters(), settings.largest_gradient)
+    _check_finite("gradient", norm, step, folder)
+    state.optimiser.step()
+    _follow(state, min(settings.averaging, (1 + step) / (_FIRST_AVERAGE + step)))
+    return {name: float(part.detach()) for name, part in {"loss": loss, **parts}.items()}
+
+
+def _check_finite(what: str, value: torch.Tensor, step: int, folder: Path) -> None:
+    if not torch.isfinite(value):
         raise RunError(
-            "this folder holds a training run with other settings",
-            where=str(path),
-            remedy="choose another folder, or go on with the same settings",
+            f"the {what} of step {step} is no number",
+            where=str(folder),
+            remedy="train with a lower learning rate in another folder; the checkpoint before "
+            "this step is kept",
         )
-    path.write_text(text, "utf-8")
 
 
-def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weights that decay, and those of one dimension (norms, biases) that do not."""
-    large = [weight for weight in network.parameters() if weight.ndim > 1]
-    small = [weight for weight in network.parameters() if weight.ndim <= 1]
-    return [{"params": large, "weight_decay": decay}, {"params": small, "weight_decay": 0.0}]
-
-
-def _average(average: nn.Module, network: nn.Module, keep: float) -> None:
+def _follow(state: State, keep: float) -> None:
     """Move the average towards the network; running means of batch norm count as weights."""
     with torch.no_grad():
         for old, new in zip(
-            average.state_dict().values(), network.state_dict().values(), strict=True
+            state.average.state_dict().values(), state.network.state_dict().values(), strict=True
         ):
             if old.is_floating_point():
                 old.mul_(keep).add_(new, alpha=1 - keep)
@@ -176,34 +253,41 @@ def _average(average: nn.Module, network: nn.Module, keep: float) -> None:
                 old.copy_(new)
 
 
-def _save(path: Path, step: int, network: nn.Module, average: nn.Module, optimiser: Any) -> None:
-    state = {
-        "step": step,
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimiser": optimiser.state_dict(),
-    }
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def _claim(path: Path, settings: Settings) -> None:
+    """Put the settings into the folder, unless they are there already."""
+    before = _read_settings(path)
+    if before is None:
+        text = json.dumps(settings.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+        write_atomic(path, text.encode(), path.parent)
+    elif before != settings:
+        names = ", ".join(_differences(before.model_dump(), settings.model_dump()))
+        raise RunError(
+            f"this folder holds a training run with other settings: {names}",
+            where=str(path),
+            remedy="choose another folder, or go on with the same settings",
+        )
 
 
-def _resumed(path: Path, network: nn.Module, average: nn.Module, optimiser: Any) -> int:
+def _read_settings(path: Path) -> Settings | None:
     if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"])
+        return None
+    try:
+        return Settings.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise RunError(
+            f"these are no settings of a training run ({error.error_count()} mistakes, the first: "
+            f"{error.errors()[0]['msg']})",
+            where=str(path),
+            remedy="choose another folder",
+        ) from error
 
 
-def _write_curve(path: Path, step: int, names: list[str], values: list[float]) -> None:
-    new = not path.exists()
-    with path.open("a", encoding="utf-8") as file:
-        if new:
-            file.write("step," + ",".join(names) + "\n")
-        file.write(f"{step}," + ",".join(f"{value:.5f}" for value in values) + "\n")
+def _differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Names of the entries that differ, inner ones as ``outer.inner``."""
+    found = []
+    for name, value in one.items():
+        if isinstance(value, dict):
+            found += [f"{name}.{inner}" for inner in _differences(value, other[name])]
+        elif value != other[name]:
+            found.append(name)
+    return found

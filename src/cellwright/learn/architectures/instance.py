@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -13,16 +14,46 @@ from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 from cellwright.core.image import Array
 from cellwright.learn import targets
 from cellwright.learn.networks import UNet
+from cellwright.segment.network_plane import UNIT
+from cellwright.segment.network_size import SIZE_UNIT
 
-__all__ = ["Instance"]
+__all__ = ["RAYS", "UNIT", "Instance", "Separation"]
 
 Separation = Literal["distance", "offsets", "rays", "both"]
-UNIT = 10.0
-"""Pixels that are 1 in the channels that tell lengths."""
+"""What parts touching objects: the distance to the edge, and the boundaries between neighbours;
+the ways to the middle; the distances to the outline in many directions; or the first two."""
+
 RAYS = 32
-SIZE_UNIT = 16.0
-"""Diameter in pixels whose binary logarithm is 0 in the channel ``size``."""
+"""Directions, as many as StarDist has by default."""
 _RAY_STEP = 2
+"""Pixels between the places that tell their rays: neighbours know the same outline."""
+
+_SHARES = {
+    "foreground": 1.0,
+    "dice": 0.5,
+    "size": 0.2,
+    "overlap": 0.3,
+    "boundary": 1.0,
+    "distance": 2.0,
+    "offsets": 0.7,
+    "rays": 1.4,
+}
+"""What each part of the loss counts. These are judgements: what is object and what parts
+neighbours decide about every object, and count most; size and overlap, which only help, least."""
+
+_POSITIVE = {"foreground": 1.0, "boundary": 3.0, "overlap": 3.0}
+"""How much a pixel counts where the answer is yes: boundaries and overlaps are rare."""
+
+_TURN = {"size": 0.25, "distance": 0.1, "offsets": 0.1, "rays": 0.1}
+"""Differences, in the target's own unit, from which on the smooth L1 loss is straight: a quarter
+of an octave, a tenth of the way in, one pixel."""
+
+_MORE_INSIDE = 2.0
+"""How much more the distance counts in objects than on the ground, where it is 0."""
+
+_DICE_PIXELS = 20.0
+"""Added above and below the fraction line: a patch without objects gives a number, and a speck
+of a few pixels has no great say."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +66,11 @@ class Instance:
         What parts touching objects.
     widths, depths
         Of the network; see `UNet`.
+
+    Examples
+    --------
+    >>> Instance(separation="offsets").channels
+    ('foreground', 'size', 'overlap', 'row_offset', 'column_offset')
     """
 
     separation: Separation = "both"
@@ -52,12 +88,32 @@ class Instance:
         }
         return ("foreground", "size", "overlap", *parting[self.separation])
 
+    @property
+    def multiple(self) -> int:
+        """Number of pixels of which the sides of the network's input must be multiples."""
+        return int(2 ** len(self.widths))
+
     def network(self) -> UNet:
         """Make the network, with random weights of torch's generator."""
         return UNet(len(self.channels), self.widths, self.depths)
 
     def targets(self, labels: Array, overlap: Array, inside: Array) -> dict[str, Array]:
-        """What is to be said of a patch: arrays (Y, X), or (C, Y, X) of several channels."""
+        """What is to be said of a patch.
+
+        Parameters
+        ----------
+        labels
+            (Y, X) int32.
+        overlap
+            (Y, X) bool, where two objects lie over each other.
+        inside
+            (Y, X) bool, pixels of the picture: only they count for an object's size and middle.
+
+        Returns
+        -------
+        dict
+            Arrays (Y, X), or (C, Y, X) of several channels.
+        """
         wanted: dict[str, Array] = {
             "foreground": (labels > 0).astype(np.float32),
             "size": np.log2(np.maximum(targets.sizes(labels, inside), 1) / SIZE_UNIT),
@@ -69,7 +125,7 @@ class Instance:
             wanted["distance"] = targets.distance(labels)
         if "row_offset" in self.channels:
             wanted["offsets"] = targets.centre_offsets(labels, inside) / UNIT
-        if self.separation == "rays":
+        if "ray_0" in self.channels:
             wanted["rays"] = targets.rays(labels, RAYS, _RAY_STEP) / UNIT
         return wanted
 
@@ -86,55 +142,103 @@ class Instance:
             From `targets`, each with a first axis N.
         inside
             (N, Y, X) bool: pixels that count.
+
+        Returns
+        -------
+        dict
+            By name, each a number.
         """
-        at = {name: index for index, name in enumerate(self.channels)}
-        weight = inside.float()
-        total = weight.sum().clamp(1)
-        foreground = wanted["foreground"]
-        on = weight * foreground
-        objects = on.sum().clamp(1)
-
-        def mean(values: torch.Tensor, over: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
-            return (values * over).sum() / count
-
-        def cross_entropy(name: str, positive: float) -> torch.Tensor:
-            values = binary_cross_entropy_with_logits(
-                maps[:, at[name]], wanted[name], reduction="none",
-                pos_weight=torch.tensor(positive),
-            )  # fmt: skip
-            return mean(values, weight, total)
-
-        def smooth(found: torch.Tensor, true: torch.Tensor, beta: float) -> torch.Tensor:
-            return smooth_l1_loss(found, true, reduction="none", beta=beta)
-
-        probability = torch.sigmoid(maps[:, at["foreground"]]) * weight
-        both = (probability * foreground).sum((1, 2))
-        either = probability.sum((1, 2)) + on.sum((1, 2))
-        dice = 1 - ((2 * both + 20.0) / (either + 20.0)).mean()
+        compared = _Compared(maps, wanted, inside.float(), self.channels)
         parts = {
-            "foreground": cross_entropy("foreground", 1.0),
-            "dice": 0.5 * dice,
-            "size": 0.2 * mean(smooth(maps[:, at["size"]], wanted["size"], 0.25), on, objects),
-            "overlap": 0.3 * cross_entropy("overlap", 3.0),
+            "foreground": compared.cross_entropy("foreground"),
+            "dice": compared.dice(),
+            "size": compared.size(),
+            "overlap": compared.cross_entropy("overlap"),
         }
-        if "boundary" in at:
-            parts["boundary"] = cross_entropy("boundary", 3.0)
-        if "distance" in at:
-            values = smooth(maps[:, at["distance"]], wanted["distance"], 0.1)
-            parts["distance"] = 2.0 * mean(values, weight * (1 + 2 * foreground), total)
-        if "row_offset" in at:
-            first = at["row_offset"]
-            values = smooth(maps[:, first : first + 2], wanted["offsets"], 0.1).sum(1)
-            parts["offsets"] = 0.7 * mean(values, on, objects)
-        if self.separation == "rays":
-            first, half = at["ray_0"], _RAY_STEP // 2
-            found = maps[:, first : first + RAYS, half::_RAY_STEP, half::_RAY_STEP]
-            coarse = on[:, half::_RAY_STEP, half::_RAY_STEP]
-            # a place deep inside knows more of its outline: as in StarDist
-            coarse = coarse * wanted["distance"][:, half::_RAY_STEP, half::_RAY_STEP]
-            values = smooth(found, wanted["rays"], 0.1).mean(1)
-            parts["rays"] = 1.4 * mean(values, coarse, coarse.sum().clamp(1))
-        return parts
+        if "boundary" in self.channels:
+            parts["boundary"] = compared.cross_entropy("boundary")
+        if "distance" in self.channels:
+            parts["distance"] = compared.distance()
+        if "row_offset" in self.channels:
+            parts["offsets"] = compared.offsets()
+        if "ray_0" in self.channels:
+            parts["rays"] = compared.rays()
+        return {name: _SHARES[name] * part for name, part in parts.items()}
 
 
-Loss = Callable[[torch.Tensor, Mapping[str, torch.Tensor], torch.Tensor], dict[str, torch.Tensor]]
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """A network's maps beside what was wanted.
+
+    Attributes
+    ----------
+    maps
+        (N, C, Y, X).
+    wanted
+        Targets by name, with a first axis N.
+    counted
+        (N, Y, X) 1 where a pixel counts, else 0.
+    channels
+        Names of the maps.
+    """
+
+    maps: torch.Tensor
+    wanted: Mapping[str, torch.Tensor]
+    counted: torch.Tensor
+    channels: tuple[str, ...]
+
+    @cached_property
+    def objects(self) -> torch.Tensor:
+        """(N, Y, X) 1 in objects that count, else 0."""
+        return self.counted * self.wanted["foreground"]
+
+    def cross_entropy(self, name: str) -> torch.Tensor:
+        values = binary_cross_entropy_with_logits(
+            self._maps(name)[:, 0],
+            self.wanted[name],
+            reduction="none",
+            pos_weight=torch.tensor(_POSITIVE[name]),
+        )
+        return _mean(values, self.counted, self.counted)
+
+    def dice(self) -> torch.Tensor:
+        """One less the soft Dice coefficient, mean over the patches."""
+        probability = torch.sigmoid(self._maps("foreground")[:, 0]) * self.counted
+        both = (probability * self.wanted["foreground"]).sum((1, 2))
+        either = probability.sum((1, 2)) + self.objects.sum((1, 2))
+        return 1 - ((2 * both + _DICE_PIXELS) / (either + _DICE_PIXELS)).mean()
+
+    def size(self) -> torch.Tensor:
+        values = _smooth("size", self._maps("size")[:, 0], self.wanted)
+        return _mean(values, self.objects, self.objects)
+
+    def distance(self) -> torch.Tensor:
+        values = _smooth("distance", self._maps("distance")[:, 0], self.wanted)
+        weight = self.counted * (1 + _MORE_INSIDE * self.wanted["foreground"])
+        return _mean(values, weight, self.counted)
+
+    def offsets(self) -> torch.Tensor:
+        values = _smooth("offsets", self._maps("row_offset", 2), self.wanted).sum(1)
+        return _mean(values, self.objects, self.objects)
+
+    def rays(self) -> torch.Tensor:
+        every = slice(_RAY_STEP // 2, None, _RAY_STEP)
+        places = (..., every, every)
+        values = _smooth("rays", self._maps("ray_0", RAYS)[places], self.wanted).mean(1)
+        # a place deep inside knows more of its outline: as in StarDist
+        weight = self.objects[places] * self.wanted["distance"][places]
+        return _mean(values, weight, weight)
+
+    def _maps(self, first: str, count: int = 1) -> torch.Tensor:
+        """(N, count, Y, X) of channels that follow each other."""
+        index = self.channels.index(first)
+        return self.maps[:, index : index + count]
+
+
+def _smooth(name: str, found: torch.Tensor, wanted: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    return smooth_l1_loss(found, wanted[name], reduction="none", beta=_TURN[name])
+
+
+def _mean(values: torch.Tensor, weight: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
+    """Weighted sum over the number of what is counted, which is taken to be 1 at the least."""
+    return (values * weight).sum() / counted.sum().clamp(1)

@@ -1,0 +1,191 @@
+"""From torch to ONNX and into a model file, and from there to the network as it was trained."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra [train] is not installed")
+pytest.importorskip("onnxscript", reason="the extra [train] is not installed")
+
+import torch
+from tests.models.tiny_model import make_description
+from torch import nn
+
+from cellwright.core.errors import UnreadableError, UnsupportedError
+from cellwright.core.image import Array
+from cellwright.engine.onnx import Network
+from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.export import folded, norms_file, read_norms, unfolded
+from cellwright.learn.packaging import NORMS, network_of, package, to_weights
+from cellwright.models.description import Architecture
+from cellwright.models.model import Model, read_model_file
+
+OPTIONS = {"separation": "offsets", "widths": [4, 8], "depths": [1, 2]}
+ARCHITECTURE = Instance("offsets", (4, 8), (1, 2))
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A network, and what was made of it."""
+
+    network: nn.Module
+    weights: bytes
+    norms: bytes
+
+
+@pytest.fixture(scope="module")
+def exported() -> Exported:
+    """A network whose batch norms have seen something, and stretch and shift it, or drop it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        network = ARCHITECTURE.network()
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.uniform_(module.weight, -1.5, 1.5)
+                nn.init.normal_(module.bias)
+        for _ in range(5):
+            network(torch.rand(2, 3, 32, 32))
+    with torch.no_grad():
+        network.get_parameter("stem.1.weight")[2] = 0
+        for name in ("bias", "running_mean"):  # such a bias of 0 is not stored
+            network.state_dict()[f"decoder.0.second.1.{name}"].zero_()
+    network.eval()
+    return Exported(network, *to_weights(network))
+
+
+def answer(network: nn.Module, batch: torch.Tensor) -> Array:
+    with torch.no_grad():
+        return np.asarray(network(batch).numpy())
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 64, 64), (2, 3, 32, 96), (3, 3, 100, 20)])
+def test_onnx_runtime_agrees_with_torch(exported: Exported, shape: tuple[int, ...]) -> None:
+    batch = torch.rand(shape, generator=torch.Generator().manual_seed(1)) * 2.5 - 0.5
+    wanted = answer(exported.network, batch)
+    assert np.abs(wanted).max() > 0.1
+    found = Network(exported.weights).run(batch.numpy())
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_folding_leaves_the_network_as_it_is_and_no_norms(exported: Exported) -> None:
+    before = {name: value.clone() for name, value in exported.network.state_dict().items()}
+    plain, norms = folded(exported.network)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in plain.modules())
+    assert all(torch.equal(value, before[n]) for n, value in exported.network.state_dict().items())
+    counted = sum(isinstance(module, nn.BatchNorm2d) for module in exported.network.modules())
+    assert len(norms) == 5 * counted
+    batch = torch.rand(1, 3, 32, 32)
+    np.testing.assert_allclose(answer(plain, batch), answer(exported.network, batch), atol=1e-5)
+
+
+def test_unfolding_gives_the_network_as_it_was_trained(exported: Exported) -> None:
+    network = ARCHITECTURE.network()
+    untouched = {name: value.clone() for name, value in network.state_dict().items()}
+    state = unfolded(network, exported.weights, read_norms(exported.norms))
+    assert all(torch.equal(value, untouched[n]) for n, value in network.state_dict().items())
+    trained = {name: value.clone() for name, value in exported.network.state_dict().items()}
+    assert list(state) == list(trained)
+    # behind a gain of 0 weights are gone, and do not matter
+    assert (state["stem.0.weight"][2] == 0).all()
+    trained["stem.0.weight"][2] = 0
+    for name, value in trained.items():
+        assert state[name].dtype == value.dtype
+        torch.testing.assert_close(state[name], value, atol=1e-6, rtol=1e-5)
+    network.load_state_dict(state)
+    batch = torch.rand(2, 3, 64, 48)
+    np.testing.assert_allclose(
+        answer(network.eval(), batch), answer(exported.network, batch), atol=1e-5
+    )
+
+
+def test_a_model_file_holds_all_that_training_needs_to_go_on(
+    exported: Exported, tmp_path: Path
+) -> None:
+    description = make_description(
+        architecture={"name": "instance", "options": OPTIONS},
+        channels=ARCHITECTURE.channels,
+        multiple=ARCHITECTURE.multiple,
+    )
+    for name in ("one.zip", "two.zip"):
+        package(
+            tmp_path / name,
+            description,
+            exported.weights,
+            exported.norms,
+            "# Model\n\n# Validation",
+        )
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    model = read_model_file(tmp_path / "one.zip").model
+    assert model.weights == exported.weights
+    batch = torch.rand(1, 3, 32, 64)
+    found = answer(network_of(model).eval(), batch)
+    np.testing.assert_allclose(found, answer(exported.network, batch), atol=1e-5)
+
+
+def model_of(exported: Exported, name: str = "instance", **options: object) -> Model:
+    architecture = Architecture(name=name, options=OPTIONS | options)
+    description = make_description().model_copy(update={"architecture": architecture})
+    return Model(description, exported.weights, {NORMS: exported.norms})
+
+
+def test_models_that_cannot_go_on(exported: Exported) -> None:
+    with pytest.raises(UnsupportedError, match="no architecture 'other'"):
+        network_of(model_of(exported, "other"))
+    with pytest.raises(UnreadableError, match="options of the architecture 'instance'"):
+        network_of(model_of(exported, depth=3))
+    with pytest.raises(UnreadableError, match=r"\(5, 4, 5, 5\) was looked for under 'stem.0.weig"):
+        network_of(model_of(exported, widths=[5, 8]))
+    with pytest.raises(UnreadableError, match=r"under 'down.2.0.weight', and nothing is there"):
+        network_of(model_of(exported, widths=[4, 8, 8], depths=[1, 2, 1]))
+    with pytest.raises(UnsupportedError, match=f"has no {NORMS}"):
+        network_of(replace(model_of(exported), attachments={}))
+    missing = norms_file({"stem.1.weight": np.ones(4, np.float32)})
+    with pytest.raises(UnreadableError, match=r"'stem.1.bias', and nothing is there"):
+        network_of(replace(model_of(exported), attachments={NORMS: missing}))
+    with pytest.raises(UnreadableError, match="no ONNX file"):
+        network_of(replace(model_of(exported), weights=b"PK\x03\x04"))
+
+
+def packed(content: bytes, method: int = zipfile.ZIP_STORED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("a.npy", content)
+    return stream.getvalue()
+
+
+def pickled() -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.array([{}], object), allow_pickle=True)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no zip",
+        packed(b"no array"),
+        packed(pickled()),
+        packed(b"0" * 10_000, zipfile.ZIP_DEFLATED),
+        norms_file({"a": np.ones(9)})[:-30],
+    ],
+    ids=["empty", "no zip", "no array", "a pickle", "compressed", "cut off"],
+)
+def test_norms_that_are_none(content: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        read_norms(content, "model.zip")
+
+
+def test_norms_survive_their_file() -> None:
+    norms = {"stem.1.running_var": np.array([0.5, 2], np.float32), "n": np.array(7)}
+    found = read_norms(norms_file(norms))
+    assert list(found) == list(norms)
+    for name, value in norms.items():
+        np.testing.assert_array_equal(found[name], value)
+        assert found[name].dtype == value.dtype

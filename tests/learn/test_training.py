@@ -1,0 +1,251 @@
+"""Training: exact resume, a folder for each run, and errors that name the step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+pytest.importorskip("torch", reason="the extra [train] is not installed")
+
+import torch
+
+from cellwright.core.errors import RunError, UsageError
+from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.batches import Sampling
+from cellwright.learn.curve import STEPS, Curve
+from cellwright.learn.pictures import Picture
+from cellwright.learn.training import Settings, average_of, rate_at, train
+
+
+def settings_of(**changes: Any) -> Settings:
+    """Six steps of two small patches, a checkpoint after the third and the sixth."""
+    said: dict[str, Any] = {
+        "architecture": Instance(widths=(4, 8), depths=(1, 1)),
+        "sampling": Sampling(side=32, count=2),
+        "steps": 6,
+        "warm_up": 2,
+        "fall": 2,
+        "checkpoint_steps": 3,
+    }
+    return Settings(**(said | changes))
+
+
+class Interrupted(Exception):
+    """Stands for a kill."""
+
+
+class Ending(Sequence[Picture]):
+    """Pictures that can be drawn so many times, and then somebody pulls the plug."""
+
+    def __init__(self, pictures: Sequence[Picture], draws: int) -> None:
+        self._pictures = pictures
+        self._left = draws
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __iter__(self) -> Any:
+        return iter(self._pictures)
+
+    def __getitem__(self, index: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise Interrupted
+        return self._pictures[index]
+
+
+def assert_same(one: torch.nn.Module, other: torch.nn.Module) -> None:
+    states = one.state_dict(), other.state_dict()
+    assert list(states[0]) == list(states[1])
+    for name, value in states[0].items():
+        assert torch.equal(value, states[1][name]), name
+
+
+@pytest.mark.parametrize("steps_made", [3, 4, 5])
+def test_a_run_that_was_ended_goes_on_to_the_same_weights(
+    tmp_path: Path, pictures: list[Picture], steps_made: int
+) -> None:
+    whole = train(pictures, settings_of(), tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train(Ending(pictures, 2 * steps_made), settings_of(), tmp_path / "parted")
+    assert torch.load(tmp_path / "parted" / "checkpoint.pt", weights_only=True)["step"] == 3
+    counting = Ending(pictures, 2 * 3)  # no more than the last three steps are made again
+    assert_same(train(counting, settings_of(), tmp_path / "parted"), whole)
+    both = [
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["network"]
+        for name in ("whole", "parted")
+    ]
+    assert all(torch.equal(value, both[1][name]) for name, value in both[0].items())
+    assert sorted(path.name for path in (tmp_path / "parted").iterdir()) == [
+        "checkpoint.pt",
+        "settings.json",
+    ]
+
+
+def test_a_finished_run_is_not_made_again(tmp_path: Path, pictures: list[Picture]) -> None:
+    trained = train(pictures, settings_of(), tmp_path)
+    assert_same(train(Ending(pictures, 0), settings_of(), tmp_path), trained)
+    settings, network = average_of(tmp_path)
+    assert settings == settings_of()
+    assert not network.training
+    assert_same(network, trained)
+
+
+def test_other_seeds_give_other_weights_and_leave_torch_s_own_alone(
+    tmp_path: Path, pictures: list[Picture]
+) -> None:
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    one = train(pictures, settings_of(), tmp_path / "one")
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(12)
+    assert_same(train(pictures, settings_of(), tmp_path / "again"), one)
+    other = train(pictures, settings_of(seed=2), tmp_path / "other")
+    name = next(iter(one.state_dict()))
+    assert not torch.equal(other.state_dict()[name], one.state_dict()[name])
+
+
+def test_the_average_follows_the_weights(tmp_path: Path, pictures: list[Picture]) -> None:
+    """The second step keeps 2 / 11 of the average: the settings' half comes into force later."""
+    settings = settings_of(averaging=0.5, checkpoint_steps=1)
+    states = []
+    for steps_made in (1, 2):
+        folder = tmp_path / f"{steps_made}"
+        with pytest.raises(Interrupted):
+            train(Ending(pictures, 2 * steps_made), settings, folder)
+        states.append(torch.load(folder / "checkpoint.pt", weights_only=True))
+    for name, value in states[1]["average"].items():
+        if value.is_floating_point():
+            wanted = states[0]["average"][name] * (2 / 11) + states[1]["network"][name] * (9 / 11)
+            torch.testing.assert_close(value, wanted)
+            assert not torch.equal(value, states[1]["network"][name])
+
+
+def test_a_loss_that_is_no_number_is_named(tmp_path: Path, pictures: list[Picture]) -> None:
+    with pytest.raises(RunError, match=r"the (loss|gradient) of step [1-5] is no number") as caught:
+        train(pictures, settings_of(learning_rate=1e30, warm_up=0), tmp_path)
+    assert caught.value.where == str(tmp_path)
+    assert "lower learning rate" in caught.value.remedy
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path: Path, pictures: list[Picture]) -> None:
+    train(pictures, settings_of(steps=1), tmp_path)
+    other = settings_of(steps=1, seed=2, sampling=Sampling(side=32, count=2, wild=0.5))
+    with pytest.raises(RunError, match=r"other settings: sampling\.wild, seed"):
+        train(pictures, other, tmp_path)
+
+
+def test_settings_without_what_came_later_are_still_read(
+    tmp_path: Path, pictures: list[Picture]
+) -> None:
+    settings = settings_of(steps=1)
+    train(pictures, settings, tmp_path)
+    path = tmp_path / "settings.json"
+    said = json.loads(path.read_text("utf-8"))
+    del said["largest_gradient"]
+    path.write_text(json.dumps(said), "utf-8")
+    assert average_of(tmp_path)[0] == settings
+    train(pictures, settings, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", '{"stepps": 3}', "[]"])
+def test_settings_that_are_none(tmp_path: Path, pictures: list[Picture], text: str) -> None:
+    (tmp_path / "settings.json").write_text(text, "utf-8")
+    with pytest.raises(RunError, match="no settings of a training run"):
+        train(pictures, settings_of(), tmp_path)
+
+
+def test_a_broken_checkpoint_and_none_at_all(tmp_path: Path, pictures: list[Picture]) -> None:
+    with pytest.raises(RunError, match="holds no training run"):
+        average_of(tmp_path)
+    with pytest.raises(Interrupted):
+        train(Ending(pictures, 0), settings_of(), tmp_path)
+    with pytest.raises(RunError, match="no checkpoint yet"):
+        average_of(tmp_path)
+    (tmp_path / "checkpoint.pt").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(RunError, match="the checkpoint is broken"):
+        average_of(tmp_path)
+    with pytest.raises(RunError, match="the checkpoint is broken"):
+        train(pictures, settings_of(), tmp_path)
+
+
+def test_no_pictures(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no pictures to train on"):
+        train([], settings_of(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sampling": Sampling(side=30)},
+        {"sampling": Sampling(side=16)},
+        {"steps": 0},
+        {"averaging": 1.0},
+        {"architecture": {"width": 3}},
+    ],
+)
+def test_settings_that_cannot_be(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        settings_of(**changes)
+
+
+def test_the_learning_rate_rises_stays_and_falls() -> None:
+    settings = settings_of(steps=1000, warm_up=10, fall=400, learning_rate=0.5)
+    found = [rate_at(step, settings) for step in (0, 4, 9, 10, 600, 700, 900, 999)]
+    wanted = [0.05, 0.25, 0.5, 0.5, 0.5, 0.25, 0.5 * (1 - np.sqrt(0.75)), 0.005]
+    np.testing.assert_allclose(found, wanted)
+
+
+@given(st.integers(0, 999), st.integers(0, 500), st.integers(0, 600))
+def test_the_learning_rate_keeps_its_bounds(step: int, warm_up: int, fall: int) -> None:
+    settings = settings_of(steps=1000, warm_up=warm_up, fall=fall, learning_rate=1.0)
+    assert 0 < rate_at(step, settings) <= 1
+    if step >= warm_up:
+        assert rate_at(step, settings) >= 0.01
+    if warm_up <= step < 1000 - fall:
+        # so far a longer run would have been the same
+        assert rate_at(step, settings) == rate_at(step, settings.model_copy(update={"steps": 2000}))
+
+
+def test_a_row_of_the_curve_is_a_mean_and_a_line_is_told(
+    tmp_path: Path, pictures: list[Picture]
+) -> None:
+    told: list[str] = []
+    train(pictures, settings_of(steps=STEPS + 1), tmp_path, told.append)
+    head, row = (tmp_path / "curve.csv").read_text("utf-8").splitlines()
+    assert head == "step,loss,foreground,dice,size,overlap,boundary,distance,offsets"
+    values = [float(value) for value in row.split(",")]
+    assert values[0] == STEPS
+    assert values[1] == pytest.approx(sum(values[2:]), abs=1e-4)
+    assert len(told) == 1
+    assert told[0].startswith(f"step {STEPS}: loss {values[1]:.4f}, ")
+
+
+def test_rows_beyond_the_checkpoint_are_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "curve.csv"
+
+    def go_on(first: int, last: int) -> None:
+        curve = Curve(path, first)
+        for step in range(first + 1, last + 1):
+            means = curve.add(step, {"loss": step, "part": 1.0})
+            assert (means is None) == (step % STEPS > 0)
+
+    go_on(0, 3 * STEPS)
+    whole = path.read_text("utf-8")
+    assert whole.splitlines() == ["step,loss,part", *(f"{20 * i},{20 * i - 9.5:.5f},1.00000"
+                                                      for i in (1, 2, 3))]  # fmt: skip
+    with path.open("a", encoding="utf-8") as file:
+        file.write("80,")  # the plug was pulled while it was written
+    go_on(STEPS, 3 * STEPS)
+    assert path.read_text("utf-8") == whole
+    go_on(0, 3 * STEPS)
+    assert path.read_text("utf-8") == whole
