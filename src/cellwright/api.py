@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from cellwright.core.labels import Labels, Objects
 from cellwright.core.registry import find
 from cellwright.engine.events import CancelToken, Listener, silent
 from cellwright.engine.executors import MakeExecutor
+from cellwright.engine.threads import use_threads
 from cellwright.evaluation.evaluate import Evaluation, evaluate
 from cellwright.io.inputs import find_inputs
 from cellwright.io.joining import join_files
@@ -219,7 +221,9 @@ def samples(
     return replace(template, said=(*joined.said, *template.said))
 
 
-def segment_image(image: Image, method: str = "threshold", **options: Any) -> Objects:
+def segment_image(
+    image: Image, method: str = "threshold", *, threads: int | None = None, **options: Any
+) -> Objects:
     """Find the objects of one plane in memory.
 
     Parameters
@@ -228,6 +232,8 @@ def segment_image(image: Image, method: str = "threshold", **options: Any) -> Ob
         One frame of one channel: axes YX, or YXS for colour.
     method
         Name of the method.
+    threads
+        How many a network may use; as many as there are cores if None. Changes no label.
     **options
         Of the method.
 
@@ -244,7 +250,8 @@ def segment_image(image: Image, method: str = "threshold", **options: Any) -> Ob
     except ValidationError as error:
         raise UsageError(f"options of {method}: {error.errors()[0]['msg']}") from error
     clean = Image(finite(image.pixels()), image.axes, spacing=image.spacing, bits=image.bits)
-    objects: Objects = found.segment(clean, checked)
+    with use_threads(threads or os.cpu_count() or 1):
+        objects: Objects = found.segment(clean, checked)
     return objects
 
 

@@ -64,7 +64,7 @@ def _card(card: Description) -> Iterator[str]:
     for title, part in (
         ("scores", card.scores),
         ("calibration", card.calibration),
-        ("training pictures", card.fingerprint),
+        ("training pictures", {k: v for k, v in card.fingerprint.items() if k != "vectors"}),
     ):
         yield f"{title}:" if part else f"{title}: not stated"
         yield from (f"  {line}" for line in _tree(part))

@@ -190,7 +190,7 @@ def _segment_step(unit: Unit, picture: _Picture, read: Step) -> Step:
     if not isinstance(method, LargeMethod):
         raise UnsupportedError(
             f"the method {unit.method} cannot work block by block",
-            remedy="choose --method threshold, or cut the picture into parts",
+            remedy="choose --method threshold or network, or cut the picture into parts",
         )
     plane = main_plane(dict(picture.planes), unit.channel)
     each = list(read.facts["lowest"].values())

@@ -234,7 +234,8 @@ _IMAGE_COLUMNS = {
 
 # Only where a picture of the run has something in them.
 _IMAGE_COLUMNS_WHERE_KNOWN = {
-    "plate": "str", "well": "str", "field": "str", "files": "int", "n_nuclei": "int",
+    "plate": "str", "well": "str", "field": "str", "files": "int", "unlike": "float",
+    "n_nuclei": "int",
     "nuclei_outside": "int", "nuclei_across_border": "int", "cells_without_nucleus": "int",
     "cells_with_several_nuclei": "int", "cells_without_cytoplasm": "int",
 }  # fmt: skip
@@ -296,9 +297,17 @@ def _row(outcome: Outcome, checks: Sequence[str]) -> dict[str, Any]:
         "area_median_px": area,
         "area_median_um2": area * pixel_area if pixel_area is not None else None,
         **{name: worst[name]["value"] for name in checks if name in worst},
+        **_unlike(outcome),
         **_counted(measured, pixel_area),
         **_related(measured),
     }
+
+
+def _unlike(outcome: Outcome) -> dict[str, float]:
+    """How unlike the model's training pictures the picture is: 1 is the limit."""
+    decisions = [s["segment"].facts["decisions"] for s in outcome.frames if "segment" in s]
+    told = [float(value) for d in decisions for name, value in d.items() if name.endswith("unlike")]
+    return {"unlike": max(told)} if told else {}
 
 
 def _counted(measured: Sequence[Mapping[str, Any]], pixel_area: float | None) -> dict[str, Any]:

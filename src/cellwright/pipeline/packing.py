@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,9 @@ from cellwright.core.errors import UnreadableError
 from cellwright.core.image import Array
 
 __all__ = ["packed", "unpacked"]
+
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What NumPy and its parts raise on files that are damaged, or other than they should be."""
 
 
 def packed(table: pd.DataFrame) -> bytes:
@@ -41,10 +46,10 @@ def unpacked(path: Path) -> dict[str, Array]:
         If the file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             head = json.loads(arrays["head"].tobytes().decode("utf-8"))
             columns = dict(zip(head["numbers"], arrays["block"], strict=True))
-    except (OSError, ValueError, KeyError) as error:
+    except _DAMAGE as error:
         raise UnreadableError(
             "a finished step cannot be read", where=str(path), remedy="start the run again"
         ) from error

@@ -170,6 +170,7 @@ def segment_key(unit: Unit, planes: Mapping[str, Any]) -> str:
     hashes = list(planes["hashes"].values())
     method = method_of(unit.method)
     options = options_of(method, unit)
+    digest = method.model_digest(options) if isinstance(method, ModelMethod) else ""
     return key_of(
         step="segment",
         version=SEGMENT_VERSION,
@@ -181,8 +182,8 @@ def segment_key(unit: Unit, planes: Mapping[str, Any]) -> str:
         spacing=asdict(unit.spacing),
         method=unit.method,
         method_version=method.version,
-        options=options.model_dump(mode="json"),
-        model=method.model_digest(options) if isinstance(method, ModelMethod) else "",
+        options=options.model_dump(mode="json", exclude={"model"} if digest else None),
+        model=digest,
         cells=None
         if unit.nuclei is None
         else [cells_around.VERSION, cell_options_of(unit).model_dump(mode="json")],

@@ -28,7 +28,10 @@ class NetworkOptions(Options):
         None, gt=0, description="Of a typical object in pixels; without, found by the network."
     )
     foreground: float | None = Field(
-        None, gt=0, lt=1, description="Least probability of an object; without, the model's own."
+        None,
+        ge=0.001,
+        le=0.999,
+        description="Least probability of an object; without, the model's own.",
     )
     min_area: float | None = Field(
         None, ge=0, description="Smallest object in pixels; without, the model's own."
@@ -62,15 +65,15 @@ class NetworkMethod:
 
     def kind_of(self, options: NetworkOptions) -> str:
         """Name of the objects that the model finds."""
-        from cellwright.models.model import model_named
+        from cellwright.segment.network_model import usable_model
 
-        return model_named(options.model).description.object
+        return usable_model(options.model).description.object
 
     def model_digest(self, options: NetworkOptions) -> str:
         """Hash of the model file; see `cellwright.core.method.ModelMethod`."""
-        from cellwright.models.model import model_named
+        from cellwright.segment.network_model import usable_model
 
-        return model_named(options.model).digest
+        return usable_model(options.model).digest
 
     def model_card(self, options: NetworkOptions) -> Mapping[str, Any]:
         """Name, origin and citations; see `cellwright.core.method.ModelMethod`."""

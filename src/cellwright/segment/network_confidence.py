@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from cellwright.core.image import Array
 from cellwright.segment.network_objects import TRAITS
@@ -74,7 +75,7 @@ def confidence_of(traits: Array, calibration: Mapping[str, Any]) -> Array:
         return np.asarray(traits[:, TRAITS.index("foreground")], np.float64)
     weights = np.array([calibration["weights"][name] for name in FEATURES])
     score = features_of(traits) @ weights + calibration["intercept"]
-    confidence: Array = 1 / (1 + np.exp(-score))
+    confidence: Array = expit(score)
     return confidence
 
 
@@ -104,7 +105,7 @@ def fitted(traits: Array, right: Array, share: Array | None = None) -> dict[str,
     ridge = np.full(found.size, _RIDGE * weight.sum() / 1000)
     ridge[0] = 0
     for _ in range(_STEPS):
-        chance = 1 / (1 + np.exp(-values @ found))
+        chance = expit(values @ found)
         slope = values.T @ (weight * (wanted - chance)) - ridge * found
         curve = (values * (weight * chance * (1 - chance))[:, None]).T @ values
         found = found + np.linalg.solve(curve + np.diag(ridge + 1e-9), slope)

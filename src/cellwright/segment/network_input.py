@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from cellwright.core.image import Array
 from cellwright.core.method import PlaneSource
 
-__all__ = ["Normalisation", "sampled", "three_channels", "unit_range"]
+__all__ = ["SAMPLES", "Normalisation", "sampled", "three_channels", "unit_range"]
+
+SAMPLES = 3
+"""Samples of a colour picture that count: a fourth says how opaque it is."""
 
 SAMPLE = 2**21
 """Pixels from which percentiles are taken, at the most: every n-th row and column of a larger
 plane. Of 2 million the 99.8th percentile has 4,000 pixels above it."""
 
-STRIP = 2**24
+STRIP = 2**22
 """Pixels that are read together while sampling."""
 
 CLIP = (-0.5, 2.0)
 """Normalised intensities are cut off here: a speck a hundred times brighter than any object says
 no more than one twice as bright."""
+
+_EXACT = 24
+"""Bits of whole numbers that float32 holds exactly."""
+_SPANS = (1e-30, 1e30)
+"""Between these, float32 has room for a difference and for its inverse."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +48,31 @@ class Normalisation:
         >>> Normalisation(10, 20)(np.array([10, 15, 90]))
         array([0. , 0.5, 2. ], dtype=float32)
         """
-        span = self.high - self.low
-        if not span > 0:
+        if not self.high > self.low:
             return np.zeros(pixels.shape, np.float32)
-        values = (pixels.astype(np.float32) - np.float32(self.low)) * np.float32(1 / span)
-        clipped: Array = np.clip(values, *self.clip, out=values)
-        return clipped
+        with np.errstate(over="ignore"):  # what is beyond all numbers is cut off as well
+            values = self._scaled(pixels)
+            np.clip(values, *self.clip, out=values)
+        return values.astype(np.float32, copy=False)
+
+    def _scaled(self, pixels: Array) -> Array:
+        span = self.high - self.low
+        if _SPANS[0] < span < _SPANS[1] and _held_by_float32(pixels.dtype):
+            values = pixels.astype(np.float32)
+            values -= np.float32(self.low)
+            values *= np.float32(1 / span)
+            return values
+        values = pixels.astype(np.float64)
+        values /= 4  # so that the difference of any two can be told
+        values -= self.low / 4
+        values /= self.high / 4 - self.low / 4
+        return values
+
+
+def _held_by_float32(dtype: np.dtype[Any]) -> bool:
+    if dtype.kind == "f":
+        return dtype.itemsize <= np.dtype(np.float32).itemsize
+    return dtype.itemsize * 8 <= _EXACT
 
 
 def sampled(plane: PlaneSource) -> Array:
@@ -53,7 +81,7 @@ def sampled(plane: PlaneSource) -> Array:
     Parameters
     ----------
     plane
-        (Y, X), or (Y, X, S) of which the first three samples count.
+        (Y, X), or (Y, X, S) of which the first three samples count, or else the first.
     """
     rows, columns = plane.shape[:2]
     step = max(1, int(np.ceil(np.sqrt(rows * columns / SAMPLE))))
@@ -63,7 +91,9 @@ def sampled(plane: PlaneSource) -> Array:
         for top in range(0, rows, strip)
     ]
     taken = np.concatenate(parts)
-    return taken[..., :3] if taken.ndim == 3 and taken.shape[2] >= 3 else taken
+    if taken.ndim == 2:
+        return taken
+    return taken[..., :SAMPLES] if taken.shape[2] >= SAMPLES else taken[..., 0]
 
 
 def unit_range(
@@ -88,10 +118,16 @@ def unit_range(
     """
     if sample.dtype == np.bool_:
         sample = sample.astype(np.uint8)
-    bottom, top = np.percentile(sample, (low, high))
+    if sample.dtype.kind == "f":
+        sample = sample.astype(np.float64) / 4  # the difference of any two is a number
+        bottom, top = (4 * float(value) for value in np.percentile(sample, (low, high)))
+        least, most = 4 * float(sample.min()), 4 * float(sample.max())
+    else:
+        bottom, top = (float(value) for value in np.percentile(sample, (low, high)))
+        least, most = float(sample.min()), float(sample.max())
     if bottom == top:  # a few objects on an empty ground
-        bottom, top = sample.min(), sample.max()
-    return Normalisation(float(bottom), float(top), clip)
+        bottom, top = least, most
+    return Normalisation(bottom, top, clip)
 
 
 def three_channels(values: Array) -> Array:
@@ -112,7 +148,7 @@ def three_channels(values: Array) -> Array:
     >>> three_channels(np.zeros((4, 5), np.float32)).shape
     (3, 4, 5)
     """
-    if values.ndim == 2 or values.shape[2] < 3:
+    if values.ndim == 2 or values.shape[2] < SAMPLES:
         plane = values if values.ndim == 2 else values[..., 0]
         return np.broadcast_to(plane, (3, *plane.shape))
-    return np.ascontiguousarray(np.moveaxis(values[..., :3], -1, 0))
+    return np.ascontiguousarray(np.moveaxis(values[..., :SAMPLES], -1, 0))

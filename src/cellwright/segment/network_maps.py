@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from cellwright.core.errors import UnsupportedError
 from cellwright.core.image import Array
 from cellwright.segment.blocks import Grid, Window
 from cellwright.segment.network_input import three_channels
@@ -74,8 +75,11 @@ class Quantised:
 
     def one(self, name: str, window: Window) -> Array:
         """One of them."""
-        part = self.values[(self.channels.index(name), *window.slices)]
-        return part.astype(np.float32) * np.float32(steps_of(name))
+        return self.stored(name, window).astype(np.float32) * np.float32(steps_of(name))
+
+    def stored(self, name: str, window: Window) -> Array:
+        """One of them as it is kept: (Y, X) int8, multiples of `steps_of` the channel."""
+        return np.ascontiguousarray(self.values[(self.channels.index(name), *window.slices)])
 
 
 def fill_maps(
@@ -118,6 +122,11 @@ def fill_maps(
     -------
     int
         How many pixels the network has seen.
+
+    Raises
+    ------
+    UnsupportedError
+        If its answer is not a number somewhere.
     """
     rows, columns = plane.shape
     whole = rows * columns <= (tile + 2 * halo) ** 2
@@ -135,6 +144,11 @@ def fill_maps(
         found = answer(pixels[None])[0, picked]
         down, right = core.within(window)
         part = found[:, down, right] * factors[:, None, None]
+        if np.isnan(part.max()):
+            raise UnsupportedError(
+                "the network's answer is not a number somewhere",
+                remedy="run `cellwright models check` on the model",
+            )
         np.clip(np.rint(part, out=part), -127, 127, out=part)
         maps.values[(slice(None), *core.slices)] = part.astype(np.int8)
         if told is not None:

@@ -8,9 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from cellwright.core.image import Array
-from cellwright.segment.blocks import Grid
-from cellwright.segment.decoders.votes import REACH, Decoded, VotesOptions, decode
-from cellwright.segment.network_maps import Quantised
+from cellwright.segment.blocks import Grid, Window
+from cellwright.segment.decoders.votes import (
+    REACH,
+    Decoded,
+    VotesOptions,
+    decode_pixels,
+    level_of,
+)
+from cellwright.segment.network_maps import Quantised, steps_of
 
 __all__ = ["CORE", "TRAITS", "Objects", "find_objects"]
 
@@ -73,41 +79,80 @@ def find_objects(
     given = 0
     traits = [np.zeros((1, len(TRAITS)))]
     for index, core in enumerate(grid):
-        window = core.grown(shape, REACH)
-        seen = maps.read(window)
-        decoded = decode(seen, options)
-        rows, columns = core.within(window)
-        row, column = decoded.peaks[:, 0], decoded.peaks[:, 1]
-        area = np.bincount(decoded.labels.ravel(), minlength=len(row))
-        own = (row >= rows.start) & (row < rows.stop) & (area > 0)
-        own &= (column >= columns.start) & (column < columns.stop)
-        own[0] = False
-        count = int(np.count_nonzero(own))
+        window = _around(core, shape)
+        decoded = _decoded(maps, window, options)
+        own = _with_peak_in(decoded, core, window)
+        owners = np.where(own[decoded.owners], decoded.owners, 0)
+        numbers = np.zeros(own.size, np.uint32)
+        present = np.bincount(owners, minlength=own.size) > 0
+        present[0] = False
+        count = int(np.count_nonzero(present))
         if count:
-            numbers = np.zeros(own.size, np.uint32)
-            numbers[own] = given + np.arange(1, count + 1, dtype=np.uint32)
+            numbers[present] = given + np.arange(1, count + 1, dtype=np.uint32)
             given += count
-            new = numbers[decoded.labels]
-            place = labels[window.slices]
-            np.copyto(place, new, where=new > 0)
-            traits.append(_traits(seen, decoded, area)[own])
+            on = np.flatnonzero(owners)
+            places, owners = decoded.places[on], owners[on]
+            rows, columns = np.divmod(places, window.shape[1])
+            labels[rows + window.top, columns + window.left] = numbers[owners]
+            traits.append(_traits(maps, window, places, owners, decoded.spread)[present])
         if told is not None:
             told(index + 1, len(grid))
     return Objects(np.concatenate(traits))
 
 
-def _traits(maps: dict[str, Array], decoded: Decoded, area: Array) -> Array:
-    on = decoded.labels > 0
-    label = decoded.labels[on]
+def _around(core: Window, shape: tuple[int, int]) -> Window:
+    """All that decides about objects whose peak is in a core.
+
+    It begins at an even row and column: votes for the edge between two pixels go to the even one.
+    """
+    wide = core.grown(shape, REACH)
+    return Window(wide.top - wide.top % 2, wide.left - wide.left % 2, wide.bottom, wide.right)
+
+
+def _decoded(maps: Quantised, window: Window, options: VotesOptions) -> Decoded:
+    """Decode a window; the maps stay bytes but for the pixels of the foreground."""
+    least = np.floor(level_of(options) / np.float32(steps_of("foreground")))
+    places = np.flatnonzero(maps.stored("foreground", window) > least)
+    down, right = (
+        maps.stored(name, window).ravel()[places] * np.float32(steps_of(name))
+        for name in ("row_offset", "column_offset")
+    )
+    return decode_pixels(window.shape, places, down, right, options)
+
+
+def _with_peak_in(decoded: Decoded, core: Window, window: Window) -> Array:
+    """Which objects of a window have their peak in its core: (numbers,) bool."""
+    rows, columns = core.within(window)
+    row, column = decoded.peaks[:, 0], decoded.peaks[:, 1]
+    own: Array = (row >= rows.start) & (row < rows.stop)
+    own &= (column >= columns.start) & (column < columns.stop)
+    own[0] = False
+    return own
+
+
+def _traits(maps: Quantised, window: Window, places: Array, owners: Array, spread: Array) -> Array:
+    """(numbers, len(`TRAITS`)) of objects, given their pixels and the scatter of their votes."""
+    area = np.bincount(owners, minlength=spread.size)
     pixels = np.maximum(area, 1)
-    diameter = 2 * np.sqrt(pixels / np.pi)
 
     def mean(values: Array) -> Array:
-        return np.bincount(label, values, area.size) / pixels
+        return np.bincount(owners, values, spread.size) / pixels
 
-    probability = 1 / (1 + np.exp(-maps["foreground"][on].astype(np.float64)))
-    told = mean(maps["size"][on].astype(np.float64))
-    crossed = maps["overlap"][on] > 0
-    return np.stack(
-        [area, mean(probability), decoded.spread / diameter, told, mean(crossed)], axis=1
+    logit, told, crossed = (
+        maps.stored(name, window).ravel()[places] for name in ("foreground", "size", "overlap")
     )
+    return np.stack(
+        [
+            area,
+            mean(_PROBABILITY[logit.astype(np.intp) + _BYTE]),
+            spread / (2 * np.sqrt(pixels / np.pi)),
+            mean(told) * steps_of("size"),
+            mean(crossed > 0),
+        ],
+        axis=1,
+    )
+
+
+_BYTE = 128
+_PROBABILITY = 1 / (1 + np.exp(-np.arange(-_BYTE, _BYTE) * steps_of("foreground")))
+"""Of each value that the map of the foreground may have, from the least on."""

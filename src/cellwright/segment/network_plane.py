@@ -14,15 +14,18 @@ from cellwright.core.image import Array
 from cellwright.core.method import LabelSink, PlaneSource, Progress
 from cellwright.engine.onnx import Network
 from cellwright.engine.threads import threads
-from cellwright.models.model import Model, model_named
+from cellwright.models.model import Model
 from cellwright.segment.blocks import Grid, Scratch, Window
-from cellwright.segment.decoders.votes import VotesOptions
+from cellwright.segment.decoders.votes import level_of
 from cellwright.segment.network_confidence import confidence_of
+from cellwright.segment.network_familiarity import Familiarity, unlike
 from cellwright.segment.network_input import Normalisation, sampled, unit_range
 from cellwright.segment.network_maps import Answer, Quantised, fill_maps, flipped
+from cellwright.segment.network_model import CHANNELS, decoding_of, usable_model
 from cellwright.segment.network_objects import TRAITS, find_objects
-from cellwright.segment.network_size import Size, find_size
+from cellwright.segment.network_size import LARGEST_SCALE, Size, find_size
 from cellwright.segment.numbering import first_places, numbers_by_place
+from cellwright.segment.picture_traits import traits_of_picture
 from cellwright.segment.rescale import Coarse, ScaledPlane, enlarged_labels
 
 if TYPE_CHECKING:
@@ -30,10 +33,7 @@ if TYPE_CHECKING:
 
     from cellwright.segment.network import NetworkOptions
 
-__all__ = ["InMemory", "segment_plane"]
-
-KEPT = ("foreground", "row_offset", "column_offset", "size", "overlap")
-"""Channels that are kept of the network's answer."""
+__all__ = ["InMemory", "Seen", "look", "segment_plane"]
 
 SIDE = 2048
 """Side of the picture's blocks in which labels are brought to its own pixels."""
@@ -66,6 +66,36 @@ class InMemory:
         return self.pixels[top:bottom, left:right]
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """All that was found in a plane, before anything is left out.
+
+    Attributes
+    ----------
+    model
+        Which network it was.
+    labels
+        (Y, X) uint32 of the picture's own pixels, numbered as `traits`; some may have no pixel.
+    traits
+        (count + 1, len(`TRAITS`)) of each object.
+    areas, first
+        (count + 1,) pixels of each label, and the place of its first one by rows.
+    familiarity
+        How like the model's training pictures the plane is; None if the model does not tell.
+    size, scale
+        Of the objects, and the network's pixels for one of the picture's.
+    """
+
+    model: Model
+    labels: Array
+    traits: Array
+    areas: Array
+    first: Array
+    familiarity: Familiarity | None
+    size: Size
+    scale: float
+
+
 def segment_plane(
     plane: PlaneSource,
     options: NetworkOptions,
@@ -87,8 +117,53 @@ def segment_plane(
         Folder for what lies between; None keeps it in memory.
     progress
         Hears of every block.
+
+    Returns
+    -------
+    Mapping
+        What was decided on the way.
     """
-    model = model_named(options.model)
+    seen = look(plane, options, scratch, progress)
+    description = seen.model.description
+    confidence = confidence_of(seen.traits, description.calibration)
+    keep = confidence >= options.confidence
+    keep[0] = False
+    keep &= seen.areas >= max(1, options.min_area or 0)
+    numbers = numbers_by_place(seen.first, keep)
+    for window in Grid((plane.shape[0], plane.shape[1]), SIDE):
+        sink.write(window.top, window.left, numbers[seen.labels[window.slices]])
+    sink.describe(_table(numbers, keep, confidence, seen.traits))
+    size = seen.size.diameter
+    return {
+        "model": f"{description.name} {description.version}",
+        "model_sha256": seen.model.digest,
+        "diameter_px": round(size, 2) if size else "none seen",
+        "scale": round(seen.scale, 4),
+        "looks_for_size": float(seen.size.looks),
+        **_familiar(seen.familiarity, description.name),
+    }
+
+
+def _familiar(found: Familiarity | None, model: str) -> dict[str, float | str]:
+    if found is None:
+        return {}
+    told: dict[str, float | str] = {"unlike": round(found.score, 3), "unlike_reason": found.reason}
+    if found.unlike:
+        told["unlike_warning"] = (
+            f"this picture is unlike those that the model {model} knows: {found.reason}; "
+            "look at the outlines before you use its numbers"
+        )
+    return told
+
+
+def look(
+    plane: PlaneSource,
+    options: NetworkOptions,
+    scratch: Path | None = None,
+    progress: Progress | None = None,
+) -> Seen:
+    """Find everything in a plane; arguments as of `segment_plane`."""
+    model = usable_model(options.model)
     description = model.description
     answer = _answer(model, options)
     normalisation = _normalisation(plane, model)
@@ -106,34 +181,25 @@ def segment_plane(
             remedy="give a larger --diameter, or cut the picture into parts",
         )
     make = _planes(scratch)
-    maps = Quantised(KEPT, make((len(KEPT), *scaled.shape), np.int8))
+    maps = Quantised(CHANNELS, make((len(CHANNELS), *scaled.shape), np.int8))
     fill_maps(
         scaled, answer, maps, every=description.channels, unit=UNIT,
         tile=description.tile, halo=description.halo, multiple=description.multiple,
         told=_told(progress, "network"),
     )  # fmt: skip
-    decoding = VotesOptions(**description.decoder.options)
+    decoding = decoding_of(description)
     if options.foreground is not None:
         decoding = decoding.model_copy(update={"foreground": options.foreground})
     coarse = make(scaled.shape, np.uint32)
     objects = find_objects(maps, coarse, decoding, _told(progress, "objects"))
-    confidence = confidence_of(objects.traits, description.calibration)
-    keep = confidence >= options.confidence
-    keep[0] = False
-    enlarged = _Enlarged(coarse, maps, decoding.foreground, plane.shape)
-    areas, first = enlarged.survey(objects.count)
-    keep &= areas >= max(1, options.min_area or 0)
-    numbers = numbers_by_place(first, keep)
-    for window in enlarged.grid:
-        sink.write(window.top, window.left, numbers[enlarged.read(window)])
-    sink.describe(_table(numbers, keep, confidence, objects.traits))
-    return {
-        "model": f"{description.name} {description.version}",
-        "model_sha256": model.digest,
-        "diameter_px": round(size.diameter, 2) if size.diameter else "none seen",
-        "scale": round(scale, 4),
-        "looks_for_size": float(size.looks),
-    }
+    familiarity = None
+    if description.fingerprint:
+        traits = traits_of_picture(scaled, maps, objects.count, normalisation)
+        familiarity = unlike(traits, description.fingerprint, description.name)
+    labels, areas, first = _at_own_pixels(
+        coarse, maps, float(level_of(decoding)), plane.shape, count=objects.count, make=make
+    )
+    return Seen(model, labels, objects.traits, areas, first, familiarity, size, scale)
 
 
 UNIT = 10.0
@@ -149,10 +215,11 @@ def _answer(model: Model, options: NetworkOptions) -> Answer:
 
 def _network(model: Model, device: str) -> Network:
     key = (model.digest, device, threads())
-    if key not in _OPENED:
+    network = _OPENED.get(key)
+    if network is None:
         _OPENED.clear()  # one session at a time: each holds the weights and its buffers
-        _OPENED[key] = Network(model.weights, device, threads())
-    return _OPENED[key]
+        network = _OPENED[key] = Network(model.weights, device, threads())
+    return network
 
 
 _OPENED: dict[tuple[str, str, int], Network] = {}
@@ -167,7 +234,7 @@ def _scale(diameter: float | None, model: Model) -> float:
     """The network's pixels for one of the picture's."""
     if diameter is None:
         return 1.0
-    return model.description.diameter / diameter
+    return min(LARGEST_SCALE, model.description.diameter / diameter)
 
 
 def _planes(scratch: Path | None) -> Callable[[tuple[int, ...], Any], Array]:
@@ -182,54 +249,50 @@ def _told(progress: Progress | None, stage: str) -> Callable[[int, int], None] |
     return lambda done, total: progress(stage, done, total)
 
 
-class _Enlarged:
-    """Labels at the picture's own pixels, block by block, made anew whenever they are read."""
+def _at_own_pixels(
+    coarse: Array,
+    maps: Quantised,
+    level: float,
+    shape: tuple[int, ...],
+    *,
+    count: int,
+    make: Callable[[tuple[int, ...], Any], Array],
+) -> tuple[Array, Array, Array]:
+    """Labels in the picture, the area of each, and the place of its first pixel by rows."""
+    rows, columns = shape[:2]
+    same = coarse.shape == (rows, columns)
+    labels = coarse if same else make((rows, columns), np.uint32)
+    areas = np.zeros(count + 1, np.int64)
+    first = np.full(count + 1, rows * columns, np.int64)
+    for window in Grid((rows, columns), SIDE):
+        here = labels[window.slices]
+        if not same:
+            here[...] = _enlarged(coarse, maps, level, window, shape)
+        areas += np.bincount(here.ravel(), minlength=count + 1)
+        places = first_places(here)
+        row, column = np.divmod(places, here.shape[1])
+        seen = places < here.size
+        place = (row + window.top) * columns + column + window.left
+        first[: places.size][seen] = np.minimum(first[: places.size][seen], place[seen])
+    return labels, areas, first
 
-    def __init__(
-        self, coarse: Array, maps: Quantised, foreground: float, shape: tuple[int, ...]
-    ) -> None:
-        self._coarse = coarse
-        self._maps = maps
-        self._level = np.float32(np.log(foreground / (1 - foreground)))
-        self._shape = shape
-        self._same = coarse.shape == tuple(shape[:2])
-        self.grid = Grid((shape[0], shape[1]), SIDE)
 
-    def read(self, window: Window) -> Array:
-        """(Y, X) uint32 of a window."""
-        if self._same:
-            return np.asarray(self._coarse[window.slices])
-        part = self._under(window)
-        height = self._maps.one("foreground", part) - self._level
-        whole = (self._coarse.shape[0], self._coarse.shape[1])
-        coarse = Coarse(np.asarray(self._coarse[part.slices]), height, part, whole)
-        return enlarged_labels(coarse, window, self._shape)
-
-    def survey(self, count: int) -> tuple[Array, Array]:
-        """Area of each label in the picture, and the place of its first pixel by rows."""
-        pixels = self._shape[0] * self._shape[1]
-        areas = np.zeros(count + 1, np.int64)
-        first = np.full(count + 1, pixels, np.int64)
-        for window in self.grid:
-            labels = self.read(window)
-            areas += np.bincount(labels.ravel(), minlength=count + 1)
-            here = first_places(labels)
-            row, column = np.divmod(here, labels.shape[1])
-            place = (row + window.top) * self._shape[1] + column + window.left
-            seen = here < labels.size
-            first[: here.size][seen] = np.minimum(first[: here.size][seen], place[seen])
-        return areas, first
-
-    def _under(self, window: Window) -> Window:
-        """The coarse pixels that a window of the picture needs."""
-        rows = self._coarse.shape[0] / self._shape[0]
-        columns = self._coarse.shape[1] / self._shape[1]
-        return Window(
-            max(0, int(window.top * rows) - 2),
-            max(0, int(window.left * columns) - 2),
-            min(self._coarse.shape[0], int(window.bottom * rows) + 3),
-            min(self._coarse.shape[1], int(window.right * columns) + 3),
-        )
+def _enlarged(
+    coarse: Array, maps: Quantised, level: float, window: Window, shape: tuple[int, ...]
+) -> Array:
+    """(Y, X) labels of a window of the picture, of labels at the network's scale."""
+    whole = (coarse.shape[0], coarse.shape[1])
+    rows, columns = (there / here for there, here in zip(whole, shape, strict=False))
+    part = Window(  # all that the window needs: up to two pixels more on each side
+        max(0, int(window.top * rows) - 2),
+        max(0, int(window.left * columns) - 2),
+        min(whole[0], int(window.bottom * rows) + 3),
+        min(whole[1], int(window.right * columns) + 3),
+    )
+    height = maps.one("foreground", part) - np.float32(level)
+    return enlarged_labels(
+        Coarse(np.asarray(coarse[part.slices]), height, part, whole), window, shape
+    )
 
 
 def _table(numbers: Array, keep: Array, confidence: Array, traits: Array) -> pd.DataFrame:

@@ -2,8 +2,9 @@
 
 The network tells for each pixel how large the object is that it lies in, and was trained to do
 so far beyond the sizes at which it parts objects well. So one look at a small version of the
-plane is usually enough; where objects are so small in it that it can hardly know, it looks at a
-part of the plane at a scale that suits its first answer.
+plane is usually enough; where objects are so small in it that it can hardly know, it looks at
+parts of the plane at a scale that suits its first answer. A large plane is never made so small
+that objects would melt into a texture that looks like larger ones: it is looked at in parts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cellwright.segment.network_maps import Answer, Quantised, fill_maps
 from cellwright.segment.object_size import weighted_median
 from cellwright.segment.rescale import ScaledPlane
 
-__all__ = ["SIZE_UNIT", "Size", "find_size"]
+__all__ = ["LARGEST_SCALE", "SIZE_UNIT", "Size", "find_size"]
 
 SIZE_UNIT = 16.0
 """Diameter in pixels whose binary logarithm is 0 in the channel ``size``."""
@@ -28,13 +29,27 @@ SIZE_UNIT = 16.0
 LOOK = 384
 """Side in pixels of the square in which the network looks for the size of objects."""
 
+MOST = 576
+"""Longest side that is looked at as a whole, in pixels."""
+
+PARTS = 3
+"""Of a longer side, evenly over it; together they are as long as `MOST`."""
+
+FIRST_SCALE = 1 / 3
+"""The first look is not at less: objects of 27 px are then 9 px across, just large enough."""
+
 LOOKS = 3
+
+LARGEST_SCALE = 3.0
+"""No picture is enlarged more than this: the cost of it grows with the square."""
 
 _SURE = (9.0, 45.0)
 """Diameters in the network's pixels between which its answer is taken at once."""
+_PLAIN = 17.0
+"""Of a picture that was made smaller, not below this: of objects of less than 12 px a network may
+say that they are 15, as most were that it has seen. It is asked again at twice the scale."""
 _LEAST = 30
 """Pixels of foreground without which there is no answer."""
-_LARGEST_SCALE = 3.0
 _SMALLEST_SCALE = 1 / 32
 
 
@@ -69,7 +84,7 @@ def find_size(
         Of which the network's input sides must be.
     """
     rows, columns = plane.shape[:2]
-    scale = min(1.0, LOOK / float(np.sqrt(rows * columns)))
+    scale = min(1.0, max(FIRST_SCALE, LOOK / float(np.sqrt(rows * columns))))
     look_at = _Looks(plane, normalisation, answer, channels, multiple)
     found: float | None = None
     for look in range(1, LOOKS + 1):
@@ -78,19 +93,27 @@ def find_size(
             return Size(found, look)
         if seen is not None:
             found = seen / scale
-            if _SURE[0] <= seen <= _SURE[1]:
+            if (_PLAIN if scale < 1 else _SURE[0]) <= seen <= _SURE[1]:
                 return Size(found, look)
-        wanted = scale * (target / seen if seen is not None else 3.0)
-        wanted = float(np.clip(wanted, _SMALLEST_SCALE, _LARGEST_SCALE))
+        wanted = _next_scale(scale, seen, target)
+        wanted = float(np.clip(wanted, _SMALLEST_SCALE, LARGEST_SCALE))
         if wanted == scale:
             return Size(found, look)
         scale = wanted
     return Size(found, LOOKS)
 
 
+def _next_scale(scale: float, seen: float | None, target: float) -> float:
+    if seen is None:
+        return scale * 3
+    if seen < _PLAIN and scale < 1:
+        return min(1.0, scale * max(2.0, target / seen))
+    return scale * target / seen
+
+
 @dataclass(frozen=True, eq=False)
 class _Looks:
-    """Looks at the middle of a plane at any scale."""
+    """Looks at a plane, or at parts of it, at any scale."""
 
     plane: PlaneSource
     normalisation: Normalisation
@@ -101,16 +124,32 @@ class _Looks:
     def __call__(self, scale: float) -> float | None:
         """Diameter of the median object in the network's pixels; None if there is hardly any."""
         scaled = ScaledPlane(self.plane, self.normalisation, scale)
-        sides = [min(length, LOOK * 3 // 2) for length in scaled.shape]
-        top, left = ((whole - side) // 2 for whole, side in zip(scaled.shape, sides, strict=True))
-        part = _Part(scaled, top, left, (sides[0], sides[1]))
+        rows, columns = (_parts(length) for length in scaled.shape)
+        seen = [
+            self._seen(_Part(scaled, top, left, (bottom - top, right - left)))
+            for top, bottom in rows
+            for left, right in columns
+        ]
+        return _typical(*(np.concatenate(maps) for maps in zip(*seen, strict=True)))
+
+    def _seen(self, part: _Part) -> tuple[Array, Array]:
+        """Foreground and size of the pixels of a part."""
         maps = Quantised(("foreground", "size"), np.zeros((2, *part.shape), np.int8))
         fill_maps(
             part, self.answer, maps, every=self.channels, unit=1.0, tile=max(part.shape), halo=0,
             multiple=self.multiple,
         )  # fmt: skip
         found = maps.read(Window(0, 0, *part.shape))
-        return _typical(found["foreground"], found["size"])
+        return found["foreground"].ravel(), found["size"].ravel()
+
+
+def _parts(length: int) -> list[tuple[int, int]]:
+    """Begin and end of the parts of a side that are looked at, each in the middle of its share."""
+    if length <= MOST:
+        return [(0, length)]
+    side = MOST // PARTS
+    starts = [(2 * part + 1) * length // (2 * PARTS) - side // 2 for part in range(PARTS)]
+    return [(start, start + side) for start in starts]
 
 
 def _typical(foreground: Array, size: Array) -> float | None:

@@ -1,0 +1,142 @@
+"""How large objects are, asked of a network that knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from cellwright.core.image import Array
+from cellwright.segment.network_confidence import FEATURES, confidence_of, features_of, fitted
+from cellwright.segment.network_input import Normalisation
+from cellwright.segment.network_objects import TRAITS
+from cellwright.segment.network_plane import InMemory
+from cellwright.segment.network_size import find_size
+
+CHANNELS = ("size", "foreground")
+
+
+def saying(diameter: float) -> Callable[[Array], Array]:
+    """A network that sees objects of one size everywhere."""
+
+    def answer(batch: Array) -> Array:
+        maps = np.full((1, 2, *batch.shape[2:]), 4, np.float32)
+        maps[:, 0] = np.log2(diameter / 16)
+        return maps
+
+    return answer
+
+
+def test_nothing_is_known_of_a_picture_without_objects() -> None:
+    def blind(batch: Array) -> Array:
+        return np.full((1, 2, *batch.shape[2:]), -4, np.float32)
+
+    for shape in ((1, 1), (5, 3000), (200, 200), (900, 900)):
+        found = find_size(
+            InMemory(np.zeros(shape, np.uint8)), Normalisation(0, 1), blind, CHANNELS,
+            target=18.0, multiple=16,
+        )  # fmt: skip
+        assert found.diameter is None
+        assert found.looks <= 3
+
+
+def test_one_look_is_enough_where_objects_are_well_seen() -> None:
+    found = find_size(
+        InMemory(np.ones((300, 300), np.uint8)), Normalisation(0, 1), saying(20.0),
+        CHANNELS, target=18.0, multiple=16,
+    )  # fmt: skip
+    assert found.diameter == pytest.approx(20.0, rel=0.03)
+    assert found.looks == 1
+
+
+def test_small_objects_are_looked_at_again_enlarged() -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def small(batch: Array) -> Array:
+        shapes.append(batch.shape[2:])
+        seen = 5.0 * max(1.0, batch.shape[2] / 112)
+        maps = np.full((1, 2, *batch.shape[2:]), 4, np.float32)
+        maps[:, 0] = np.log2(seen / 16)
+        return maps
+
+    found = find_size(
+        InMemory(np.ones((100, 100), np.uint8)), Normalisation(0, 1), small, CHANNELS,
+        target=18.0, multiple=16,
+    )  # fmt: skip
+    assert found.looks == 2
+    assert shapes == [(112, 112), (304, 304)]  # enlarged threefold, not 3.6-fold
+    assert found.diameter == pytest.approx(4.5, rel=0.05)
+
+
+def test_a_large_plane_is_looked_at_in_parts_all_over_it() -> None:
+    """Objects in one corner are found, and not made so small that they look like a texture."""
+    plane = np.zeros((3000, 3600), np.uint8)
+    plane[300:900, 300:1000] = 1
+    shapes: list[tuple[int, ...]] = []
+
+    def corner(batch: Array) -> Array:
+        shapes.append(batch.shape[2:])
+        maps = np.full((1, 2, *batch.shape[2:]), np.log2(20 / 16), np.float32)
+        maps[:, 1] = np.where(batch[:, 0] > 0.5, 4, -4)
+        return maps
+
+    found = find_size(
+        InMemory(plane), Normalisation(0, 1), corner, CHANNELS, target=18.0, multiple=16
+    )
+    assert found.diameter == pytest.approx(60.0, rel=0.03)
+    assert found.looks == 1
+    assert shapes == [(192, 192)] * 9
+
+
+def test_small_objects_in_a_large_plane_are_not_taken_for_usual_ones() -> None:
+    """A network that takes all that is small for 15 px is asked at a larger scale."""
+    edge = 2000 // 2
+
+    def hesitant(batch: Array) -> Array:
+        # the plane is a slope, whose steepness tells the scale at which it is shown
+        scale = 1 / (edge * float(batch[0, 0, 5, 6] - batch[0, 0, 5, 5]))
+        maps = np.full((1, 2, *batch.shape[2:]), 4, np.float32)
+        maps[:, 0] = np.log2(max(15.0, 20.0 * scale) / 16)
+        return maps
+
+    slope = np.tile(np.arange(2000) / edge, (2000, 1)).astype(np.float32)
+    found = find_size(
+        InMemory(slope), Normalisation(0, 1), hesitant, CHANNELS, target=18.0, multiple=16
+    )
+    assert found.diameter == pytest.approx(20.0, rel=0.05)
+    assert found.looks == 3
+
+
+def traits(n: int, seed: int = 0) -> Array:
+    rng = np.random.default_rng(seed)
+    found = np.zeros((n, len(TRAITS)))
+    found[:, TRAITS.index("area")] = rng.uniform(20, 900, n)
+    found[:, TRAITS.index("foreground")] = rng.uniform(0.5, 1, n)
+    found[:, TRAITS.index("spread")] = rng.uniform(0, 0.5, n)
+    found[:, TRAITS.index("size")] = rng.uniform(-1, 1, n)
+    return found
+
+
+def test_confidence_is_what_it_was_fitted_to() -> None:
+    """Of objects with 0.8, four in five are right: within groups of equal confidence."""
+    rng = np.random.default_rng(1)
+    known = traits(20_000)
+    chance = 1 / (1 + np.exp(3 - 12 * (known[:, TRAITS.index("foreground")] - 0.5)))
+    right = rng.random(len(known)) < chance
+    found = confidence_of(known, fitted(known, right))
+    for low in np.arange(0.1, 0.9, 0.2):
+        group = (found >= low) & (found < low + 0.2)
+        assert np.count_nonzero(group) > 300
+        assert right[group].mean() == pytest.approx(found[group].mean(), abs=0.06)
+
+
+def test_confidence_without_calibration_is_the_mean_probability() -> None:
+    known = traits(5)
+    assert confidence_of(known, {}).tolist() == known[:, TRAITS.index("foreground")].tolist()
+
+
+def test_confidence_of_nothing_and_of_the_extreme() -> None:
+    calibration = {"intercept": -1e6, "weights": dict.fromkeys(FEATURES, 0.0)}
+    assert confidence_of(np.zeros((1, len(TRAITS))), calibration).tolist() == [0.0]
+    assert features_of(np.zeros((0, len(TRAITS)))).shape == (0, len(FEATURES))
