@@ -219,7 +219,7 @@ def test_json_and_dry_run_speak_to_programs(pictures: Path, cellwright: Command)
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--method", "magic"], "choose threshold, watershed"),
+        (["--method", "magic"], "choose network, threshold, watershed"),
         (["--set", "colour=blue"], "no option 'colour'"),
         (["--set", "smoothing"], "NAME=VALUE"),
         (["--filter", "beauty=1:"], "beauty"),

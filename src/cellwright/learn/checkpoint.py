@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -144,7 +144,7 @@ def _translated(path: Path) -> Iterator[None]:
         KeyError,
         TypeError,
         EOFError,
-        pickle.UnpicklingError,
+        UnpicklingError,
     ) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise RunError(

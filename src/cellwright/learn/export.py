@@ -188,7 +188,19 @@ def to_onnx(network: nn.Module) -> bytes:
             f"the exporter stored no weights under {lost[0]!r}: they could not be read back",
             remedy="export with the version of onnxscript that constraints.txt names",
         )
+    _forget_its_making(model)
     return bytes(model.SerializeToString())
+
+
+def _forget_its_making(model: Any) -> None:
+    """Take out notes on where in which source file each node came from: paths of a machine."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    for tensor in graph.initializer:
+        tensor.ClearField("metadata_props")
+        tensor.ClearField("doc_string")
 
 
 @contextmanager
