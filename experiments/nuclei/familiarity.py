@@ -29,10 +29,10 @@ from cellwright.models.model import Model, read_model
 from cellwright.segment.network_familiarity import unlike
 from cellwright.segment.network_fingerprint import fitted, leave_one_out
 from cellwright.segment.network_input import sampled, unit_range
-from cellwright.segment.network_maps import Quantised, fill_maps
+from cellwright.segment.network_maps import UNIT, Quantised, fill_maps
 from cellwright.segment.network_model import CHANNELS, decoding_of
 from cellwright.segment.network_objects import find_objects
-from cellwright.segment.network_plane import UNIT, InMemory
+from cellwright.segment.network_plane import InMemory
 from cellwright.segment.network_size import LARGEST_SCALE, find_size
 from cellwright.segment.picture_traits import traits_of_picture
 from cellwright.segment.rescale import ScaledPlane

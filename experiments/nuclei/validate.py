@@ -27,7 +27,7 @@ from cellwright.learn.training import average_of
 from cellwright.segment.blocks import Window
 from cellwright.segment.decoders.votes import VotesOptions
 from cellwright.segment.network_input import unit_range
-from cellwright.segment.network_maps import Quantised, fill_maps
+from cellwright.segment.network_maps import UNIT, Quantised, fill_maps
 from cellwright.segment.network_objects import find_objects
 from cellwright.segment.network_plane import InMemory
 from cellwright.segment.network_size import find_size
@@ -97,7 +97,7 @@ def validated(
         sized = time.perf_counter()
         scaled = ScaledPlane(plane, normal, target / (size or median_diameter(truth)))
         maps = Quantised(kept, np.zeros((len(kept), *scaled.shape), np.int8))
-        fill_maps(scaled, answer, maps, every=every, unit=10.0, tile=1664, halo=192, multiple=16)
+        fill_maps(scaled, answer, maps, every=every, unit=UNIT, tile=1664, halo=192, multiple=16)
         answered = time.perf_counter()
         labels = brought_back(decode(maps), maps, pixels.shape, level)
         seconds["size"] += sized - began

@@ -13,7 +13,7 @@ import torch
 
 from cellwright.core.image import Array
 from cellwright.learn.architectures.instance import RAYS, UNIT, Instance, Separation
-from cellwright.segment.network_size import SIZE_UNIT
+from cellwright.segment.network_maps import SIZE_UNIT
 
 EACH = pytest.mark.parametrize("separation", get_args(Separation))
 SHAPE = (32, 32)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from cellwright.core.image import Array
+from cellwright.segment.network_maps import SIZE_UNIT
 from cellwright.segment.network_objects import TRAITS
 
 __all__ = ["FEATURES", "confidence_of", "features_of", "fitted"]
@@ -40,7 +41,7 @@ def features_of(traits: Array) -> Array:
     area, mean, spread, told, crossed = (traits[:, TRAITS.index(name)] for name in TRAITS)
     mean = np.clip(mean, 1e-3, 1 - 1e-3)
     diameter = 2 * np.sqrt(np.maximum(area, 1) / np.pi)
-    octaves = told - np.log2(diameter / 16.0)
+    octaves = told - np.log2(diameter / SIZE_UNIT)
     return np.stack(
         [
             np.log(mean / (1 - mean)),

@@ -13,11 +13,17 @@ from cellwright.core.image import Array
 from cellwright.segment.blocks import Grid, Window
 from cellwright.segment.network_input import three_channels
 
-__all__ = ["Answer", "Quantised", "Scaled", "fill_maps", "flipped", "steps_of"]
+__all__ = ["SIZE_UNIT", "UNIT", "Answer", "Quantised", "Scaled", "fill_maps", "flipped", "steps_of"]
 
 Answer = Callable[[Array], Array]
 """A network: from (1, 3, Y, X) to (1, C, Y, X), both float32; Y and X are multiples of the
 network's total stride."""
+
+UNIT = 10.0
+"""Pixels that are 1 in the channels of a network that tell lengths."""
+
+SIZE_UNIT = 16.0
+"""Diameter in pixels whose binary logarithm is 0 in the channel ``size``."""
 
 LOGIT_STEP = 1 / 16
 """Of logits, which are kept between -8 and 8: 0.03 % and 99.97 %."""

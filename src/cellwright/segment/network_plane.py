@@ -20,7 +20,7 @@ from cellwright.segment.decoders.votes import level_of
 from cellwright.segment.network_confidence import confidence_of
 from cellwright.segment.network_familiarity import Familiarity, unlike
 from cellwright.segment.network_input import Normalisation, sampled, unit_range
-from cellwright.segment.network_maps import Answer, Quantised, fill_maps, flipped
+from cellwright.segment.network_maps import UNIT, Answer, Quantised, fill_maps, flipped
 from cellwright.segment.network_model import CHANNELS, decoding_of, usable_model
 from cellwright.segment.network_objects import TRAITS, find_objects
 from cellwright.segment.network_size import LARGEST_SCALE, Size, find_size
@@ -200,10 +200,6 @@ def look(
         coarse, maps, float(level_of(decoding)), plane.shape, count=objects.count, make=make
     )
     return Seen(model, labels, objects.traits, areas, first, familiarity, size, scale)
-
-
-UNIT = 10.0
-"""Pixels that are 1 in the channels that tell lengths."""
 
 
 def _answer(model: Model, options: NetworkOptions) -> Answer:

@@ -17,14 +17,11 @@ from cellwright.core.image import Array
 from cellwright.core.method import PlaneSource
 from cellwright.segment.blocks import Window
 from cellwright.segment.network_input import Normalisation
-from cellwright.segment.network_maps import Answer, Quantised, fill_maps
+from cellwright.segment.network_maps import SIZE_UNIT, Answer, Quantised, fill_maps
 from cellwright.segment.object_size import weighted_median
 from cellwright.segment.rescale import ScaledPlane
 
-__all__ = ["LARGEST_SCALE", "SIZE_UNIT", "Size", "find_size"]
-
-SIZE_UNIT = 16.0
-"""Diameter in pixels whose binary logarithm is 0 in the channel ``size``."""
+__all__ = ["LARGEST_SCALE", "Size", "find_size"]
 
 LOOK = 384
 """Side in pixels of the square in which the network looks for the size of objects."""

@@ -14,8 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 from cellwright.core.image import Array
 from cellwright.learn import targets
 from cellwright.learn.networks import UNet
-from cellwright.segment.network_plane import UNIT
-from cellwright.segment.network_size import SIZE_UNIT
+from cellwright.segment.network_maps import SIZE_UNIT, UNIT
 
 __all__ = ["RAYS", "UNIT", "Instance", "Separation"]
 
