@@ -125,3 +125,24 @@ def test_losses_by_hand() -> None:
         },
         rel=1e-5,
     )
+
+
+@pytest.mark.parametrize(
+    ("area", "shares"),
+    [(64, 1.0), (1024, SIZE_UNIT / (2 * np.sqrt(1024 / np.pi)))],
+    ids=["smaller than the unit", "larger"],
+)
+def test_offsets_count_less_in_objects_larger_than_the_unit(area: int, shares: float) -> None:
+    """The same error of one unit in each pixel of an object that fills the patch."""
+    instance = Instance("offsets")
+    side = int(np.sqrt(area))
+    whole = np.ones((side, side), np.int32)
+    found = instance.targets(whole, whole == 0, whole == 1)
+    wanted = {name: torch.from_numpy(a.astype(np.float32))[None] for name, a in found.items()}
+    row = instance.channels.index("row_offset")
+    maps = torch.zeros(1, len(instance.channels), side, side)
+    maps[:, row : row + 2] = wanted["offsets"]
+    maps[:, row] += 1.0
+    inside = torch.ones(1, side, side, dtype=torch.bool)
+    expected = 0.7 * (1 - 0.1 / 2) * shares
+    assert float(instance.loss(maps, wanted, inside)["offsets"]) == pytest.approx(expected)

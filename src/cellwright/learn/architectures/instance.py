@@ -218,7 +218,10 @@ class _Compared:
 
     def offsets(self) -> torch.Tensor:
         values = _smooth("offsets", self._maps("row_offset", 2), self.wanted).sum(1)
-        return _mean(values, self.objects, self.objects)
+        # an object of four times the size is four times as far off and sixteen times as many
+        # pixels: the few large ones of patches of any scale would be most of the loss
+        larger = torch.exp2(self.wanted["size"]).clamp(1.0)
+        return _mean(values, self.objects / larger, self.objects)
 
     def rays(self) -> torch.Tensor:
         every = slice(_RAY_STEP // 2, None, _RAY_STEP)
