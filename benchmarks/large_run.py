@@ -1,10 +1,11 @@
 """How long and how much memory ``cellwright analyze`` takes on a picture too large for memory.
 
-    python benchmarks/large_run.py [--side 20000] [--format tiff|zarr] [--folder FOLDER]
+    python -m benchmarks.large_run [--side 20000] [--format tiff|zarr] [--method network]
+        [--folder FOLDER]
 
 The whole way from a tiled TIFF (or an OME-Zarr) to the report, as a person types it, with two
 channels measured. Memory is what all processes together hold by themselves (``RssAnon``), and the
-most of any single one, looked at ten times a second.
+most of any single one.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from benchmarks.peers.memory import AnonymousMemory
 
 from cellwright.core.image import Array
 from cellwright.simulate.nuclei import simulate_nuclei
@@ -31,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--side", type=int, default=20_000)
     parser.add_argument("--format", choices=["tiff", "zarr"], default="tiff")
+    parser.add_argument("--method", default="network")
     parser.add_argument("--folder", default=None)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
@@ -39,17 +41,17 @@ def main() -> None:
         print(f"{picture.name}: 2 channels of {arguments.side:,}², {size / 1e6:.0f} MB")
         command = [
             sys.executable, "-m", "cellwright", "analyze", str(picture), "--channel", "DAPI",
-            "--out", str(Path(folder, "run")), "--workers", "1", "--memory", "2GB", "--json",
+            "--method", arguments.method, "--out", str(Path(folder, "run")), "--workers", "1",
+            "--memory", "2GB", "--json",
         ]  # fmt: skip
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        memory = Memory(process.pid)
-        out, _ = process.communicate()
-        memory.stop()
+        with AnonymousMemory(process.pid) as memory:
+            out, _ = process.communicate()
         summary = json.loads(out)
         print(f"exit code {process.returncode}, {summary['cells']:,} cells")
         print(f"{time.perf_counter() - started:.0f} s on the clock")
-        print(f"most anonymous memory: {memory.all / 1e6:.0f} MB together, ", end="")
+        print(f"most anonymous memory: {memory.together / 1e6:.0f} MB together, ", end="")
         print(f"{memory.one / 1e6:.0f} MB in one process")
 
 
@@ -102,52 +104,6 @@ def make(folder: Path, side: int, kind: str) -> Path:
                   "Channel": {"Name": ["DAPI", "GFP"]}},
     )  # fmt: skip
     return picture
-
-
-class Memory:
-    """Watches the anonymous memory of a process and its children."""
-
-    def __init__(self, pid: int) -> None:
-        self.all = self.one = 0
-        self._pid, self._stop = pid, threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop looking."""
-        self._stop.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._stop.wait(0.1):
-            held = [anonymous(pid) for pid in family(self._pid)]
-            self.all = max(self.all, sum(held))
-            self.one = max(self.one, *held)
-
-
-def family(pid: int) -> list[int]:
-    """Give a process and all that it has started."""
-    found, waiting = [], [pid]
-    while waiting:
-        one = waiting.pop()
-        found.append(one)
-        try:
-            for task in Path(f"/proc/{one}/task").iterdir():
-                waiting += map(int, (task / "children").read_text().split())
-        except OSError:
-            continue
-    return found
-
-
-def anonymous(pid: int) -> int:
-    """Give ``RssAnon`` of a process in bytes; 0 if it is gone."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from cellwright import Image, segment_image
 from cellwright.core.image import Array
 from cellwright.engine.threads import use_threads
 from cellwright.segment.network import NetworkOptions
-from cellwright.segment.network_plane import InMemory, look
+from cellwright.segment.network_mapping import InMemory
+from cellwright.segment.network_plane import look
 
 
 def network_and_decoding(

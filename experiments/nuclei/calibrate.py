@@ -21,7 +21,8 @@ from cellwright.evaluation.picture import PictureScore, score_picture
 from cellwright.evaluation.summary import summarise
 from cellwright.segment.network import NetworkOptions
 from cellwright.segment.network_confidence import confidence_of, fitted
-from cellwright.segment.network_plane import InMemory, look
+from cellwright.segment.network_mapping import InMemory
+from cellwright.segment.network_plane import look
 
 PARTS = 5
 BINS = 10

@@ -28,14 +28,9 @@ from cellwright.engine.onnx import Network
 from cellwright.models.model import Model, read_model
 from cellwright.segment.network_familiarity import unlike
 from cellwright.segment.network_fingerprint import fitted, leave_one_out
-from cellwright.segment.network_input import sampled, unit_range
-from cellwright.segment.network_maps import UNIT, Quantised, fill_maps
-from cellwright.segment.network_model import CHANNELS, decoding_of
+from cellwright.segment.network_mapping import InMemory, map_plane
+from cellwright.segment.network_model import decoding_of
 from cellwright.segment.network_objects import find_objects
-from cellwright.segment.network_plane import InMemory
-from cellwright.segment.network_size import LARGEST_SCALE, find_size
-from cellwright.segment.picture_traits import traits_of_picture
-from cellwright.segment.rescale import ScaledPlane
 
 SPARSE = 9
 """Of every ninth training picture a field with a few of its nuclei is made."""
@@ -49,7 +44,7 @@ class Describer:
     """Numbers of pictures as a model sees them, kept in a folder."""
 
     def __init__(self, model: Model, folder: Path | None) -> None:
-        self.description = model.description
+        self.model = model
         self.network = Network(model.weights)
         self.folder = folder / model.digest[:12] if folder else None
         if self.folder:
@@ -67,23 +62,10 @@ class Describer:
 
     def described(self, pixels: Array) -> Array:
         """Let the network look at a plane, as `network_plane.segment_plane` does."""
-        of, plane = self.description, InMemory(pixels)
-        wanted = of.normalisation
-        normalisation = unit_range(sampled(plane), wanted.low, wanted.high, wanted.clip)
-        size = find_size(
-            plane, normalisation, self.network.run, of.channels,
-            target=of.diameter, multiple=of.multiple,
-        )  # fmt: skip
-        scale = min(LARGEST_SCALE, of.diameter / size.diameter) if size.diameter else 1.0
-        scaled = ScaledPlane(plane, normalisation, scale)
-        maps = Quantised(CHANNELS, np.zeros((len(CHANNELS), *scaled.shape), np.int8))
-        fill_maps(
-            scaled, self.network.run, maps, every=of.channels, unit=UNIT, tile=of.tile,
-            halo=of.halo, multiple=of.multiple,
-        )  # fmt: skip
-        labels = np.zeros(scaled.shape, np.uint32)
-        found = find_objects(maps, labels, decoding_of(of))
-        return traits_of_picture(scaled, maps, found.count, normalisation)
+        mapped = map_plane(InMemory(pixels), self.model, self.network.run)
+        labels = np.zeros(mapped.plane.shape, np.uint32)
+        found = find_objects(mapped.maps, labels, decoding_of(self.model.description))
+        return mapped.traits(found.count)
 
 
 def few(example: Example, wanted: int) -> Array | None:

@@ -27,9 +27,9 @@ from cellwright.learn.training import average_of
 from cellwright.segment.blocks import Window
 from cellwright.segment.decoders.votes import VotesOptions
 from cellwright.segment.network_input import unit_range
+from cellwright.segment.network_mapping import InMemory
 from cellwright.segment.network_maps import UNIT, Quantised, fill_maps
 from cellwright.segment.network_objects import find_objects
-from cellwright.segment.network_plane import InMemory
 from cellwright.segment.network_size import find_size
 from cellwright.segment.rescale import Coarse, ScaledPlane, enlarged_labels
 
@@ -93,9 +93,11 @@ def validated(
         plane, normal = InMemory(pixels), unit_range(pixels, *PERCENTILES)
         size = None if known else find_size(
             plane, normal, answer, every, target=target, multiple=16
-        ).diameter  # fmt: skip
+        )  # fmt: skip
         sized = time.perf_counter()
-        scaled = ScaledPlane(plane, normal, target / (size or median_diameter(truth)))
+        wanted = target / ((size and size.diameter) or median_diameter(truth))
+        seen = size.seen_at(wanted) if size else None
+        scaled = ScaledPlane(plane, normal, seen.scale if seen else wanted)
         maps = Quantised(kept, np.zeros((len(kept), *scaled.shape), np.int8))
         fill_maps(scaled, answer, maps, every=every, unit=UNIT, tile=1664, halo=192, multiple=16)
         answered = time.perf_counter()

@@ -222,7 +222,7 @@ def samples(
 
 
 def segment_image(
-    image: Image, method: str = "threshold", *, threads: int | None = None, **options: Any
+    image: Image, method: str = "network", *, threads: int | None = None, **options: Any
 ) -> Objects:
     """Find the objects of one plane in memory.
 

@@ -16,6 +16,9 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
+import cellwright as program
+from cellwright import Run
+from cellwright.api import Inputs
 from cellwright.core.image import Array
 
 
@@ -54,6 +57,13 @@ def pictures(tmp_path: Path) -> Path:
 def threads() -> Executor:
     """Work in threads: quicker to start than processes, and nothing else differs."""
     return ThreadPoolExecutor(2)
+
+
+def analyze(inputs: Inputs, out: Path, **options: Any) -> Run:
+    """Analyse in threads by a classical method: what it finds in discs can be told by hand."""
+    return program.analyze(
+        inputs, out, **{"method": "threshold", "make_executor": threads, **options}
+    )
 
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import tifffile
 from PIL import Image as Pillow
-from tests.e2e.conftest import GRID, Command, discs, facts, outputs, threads
+from tests.e2e.conftest import GRID, Command, analyze, discs, facts, outputs, threads
 
 import cellwright
 from cellwright.core.errors import RunError, UsageError
@@ -16,7 +16,7 @@ from cellwright.io.cells import read_table
 
 
 def test_a_folder_of_pictures_becomes_labels_tables_and_a_report(pictures: Path) -> None:
-    run = cellwright.analyze(pictures, pictures.parent / "run", make_executor=threads)
+    run = analyze(pictures, pictures.parent / "run")
 
     images = run.images.set_index("image")
     assert images["n_cells"].to_dict() == {
@@ -31,7 +31,7 @@ def test_a_folder_of_pictures_becomes_labels_tables_and_a_report(pictures: Path)
 
 
 def test_a_movie_has_rows_for_each_frame_and_its_own_pixel_size(pictures: Path) -> None:
-    run = cellwright.analyze(pictures, pictures.parent / "run", make_executor=threads)
+    run = analyze(pictures, pictures.parent / "run")
 
     movie = run.cells[run.cells["image"] == "movie.tif"]
     still = run.cells[run.cells["image"] == "nine.png"]
@@ -47,7 +47,7 @@ def test_a_movie_has_rows_for_each_frame_and_its_own_pixel_size(pictures: Path) 
 
 
 def test_labels_on_disk_are_16_bit_and_match_the_table(pictures: Path) -> None:
-    run = cellwright.analyze(pictures, pictures.parent / "run", make_executor=threads)
+    run = analyze(pictures, pictures.parent / "run")
 
     on_disk = tifffile.imread(run.path / "labels" / "nine.tif")
     nine = run.cells[run.cells["image"] == "nine.png"].set_index("label")
@@ -56,7 +56,7 @@ def test_labels_on_disk_are_16_bit_and_match_the_table(pictures: Path) -> None:
 
 
 def test_csv_and_parquet_hold_the_same_cells(pictures: Path) -> None:
-    run = cellwright.analyze(pictures, pictures.parent / "run", make_executor=threads)
+    run = analyze(pictures, pictures.parent / "run")
 
     pd.testing.assert_frame_equal(
         read_table(run.path / "cells.csv"),
@@ -73,9 +73,7 @@ def test_samples_give_conditions_and_leave_pictures_out(pictures: Path) -> None:
         "nine.png,drug,1,,\nfive.png,control,1,,\nmovie.tif,control,2,yes,out of focus\n"
     )
 
-    run = cellwright.analyze(
-        pictures, pictures.parent / "run", samples=table, make_executor=threads
-    )
+    run = analyze(pictures, pictures.parent / "run", samples=table)
 
     images = run.images.set_index("image")
     assert images.loc["nine.png", "condition"] == "drug"
@@ -85,9 +83,7 @@ def test_samples_give_conditions_and_leave_pictures_out(pictures: Path) -> None:
 
 
 def test_filters_remove_cells_without_renumbering_and_are_counted(pictures: Path) -> None:
-    run = cellwright.analyze(
-        pictures, pictures.parent / "run", filter=["centroid_y_px=50:"], make_executor=threads
-    )
+    run = analyze(pictures, pictures.parent / "run", filter=["centroid_y_px=50:"])
 
     kept = run.cells[run.cells["image"] == "nine.png"]
     assert kept["label"].tolist() == [4, 5, 6, 7, 8, 9]
@@ -113,10 +109,10 @@ def test_the_same_command_gives_the_same_bytes_anywhere(
 
 def test_one_changed_picture_recomputes_only_itself(pictures: Path) -> None:
     out = pictures.parent / "run"
-    first = cellwright.analyze(pictures, out, make_executor=threads).summary
-    again = cellwright.analyze(pictures, out, make_executor=threads).summary
+    first = analyze(pictures, out).summary
+    again = analyze(pictures, out).summary
     Pillow.fromarray(discs(GRID[:7])).save(pictures / "five.png")
-    changed = cellwright.analyze(pictures, out, make_executor=threads)
+    changed = analyze(pictures, out)
 
     assert first is not None
     assert first.reused == 0
@@ -132,10 +128,10 @@ def test_one_changed_picture_recomputes_only_itself(pictures: Path) -> None:
 
 def test_a_picture_saved_again_with_the_same_pixels_computes_nothing(pictures: Path) -> None:
     out = pictures.parent / "run"
-    cellwright.analyze(pictures, out, make_executor=threads)
+    analyze(pictures, out)
     Pillow.open(pictures / "nine.png").save(pictures / "nine.png", compress_level=0)
 
-    again = cellwright.analyze(pictures, out, make_executor=threads).summary
+    again = analyze(pictures, out).summary
 
     assert again is not None
     computed = {name: counts["computed"] for name, counts in again.by_step.items()}
@@ -156,10 +152,10 @@ def test_a_recipe_repeats_a_run(pictures: Path, cellwright: Command) -> None:
 
 def test_outputs_of_inputs_that_are_gone_are_set_aside(pictures: Path) -> None:
     out = pictures.parent / "run"
-    cellwright.analyze(pictures, out, make_executor=threads)
+    analyze(pictures, out)
     (pictures / "nine.png").unlink()
 
-    run = cellwright.analyze(pictures, out, make_executor=threads)
+    run = analyze(pictures, out)
 
     assert "nine.png" not in set(run.images["image"])
     assert not (out / "labels" / "nine.tif").exists()
@@ -169,8 +165,8 @@ def test_outputs_of_inputs_that_are_gone_are_set_aside(pictures: Path) -> None:
 def test_limit_tries_a_few_and_the_rest_follows(pictures: Path) -> None:
     out = pictures.parent / "run"
 
-    few = cellwright.analyze(pictures, out, limit=2, make_executor=threads).images
-    everything = cellwright.analyze(pictures, out, make_executor=threads)
+    few = analyze(pictures, out, limit=2).images
+    everything = analyze(pictures, out)
 
     assert len(few) == 2
     assert len(everything.images) == 4
@@ -190,8 +186,10 @@ def test_report_again_is_the_same_page(pictures: Path, cellwright: Command) -> N
 
 
 def test_segment_then_measure_agrees_with_analyze(pictures: Path) -> None:
-    whole = cellwright.analyze(pictures, pictures.parent / "whole", make_executor=threads)
-    found = cellwright.segment(pictures, pictures.parent / "found", make_executor=threads)
+    whole = analyze(pictures, pictures.parent / "whole")
+    found = cellwright.segment(
+        pictures, pictures.parent / "found", method="threshold", make_executor=threads
+    )
     measured = cellwright.measure(
         pictures, found.path / "labels", pictures.parent / "measured", make_executor=threads
     )
@@ -259,11 +257,9 @@ def test_several_channels_and_none_chosen_lists_them(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "two.tif", two, imagej=True, metadata={"axes": "CYX"})
 
     with pytest.raises(UsageError, match=r"2 channels.*--channel.*0, 1"):
-        cellwright.analyze(tmp_path / "two.tif", tmp_path / "run", make_executor=threads)
+        analyze(tmp_path / "two.tif", tmp_path / "run")
 
-    run = cellwright.analyze(
-        tmp_path / "two.tif", tmp_path / "run", channel="1", make_executor=threads
-    )
+    run = analyze(tmp_path / "two.tif", tmp_path / "run", channel="1")
     assert run.images["n_cells"].tolist() == [2]
     assert {"intensity_mean_0", "intensity_mean_1"} <= set(run.cells.columns)
 
@@ -276,7 +272,7 @@ def test_a_nuclear_channel_is_guessed_and_said(tmp_path: Path) -> None:
         metadata={"axes": "CYX", "Channel": {"Name": ["GFP", "Hoechst 33342"]}},
     )
 
-    run = cellwright.analyze(tmp_path / "two.ome.tif", tmp_path / "run", make_executor=threads)
+    run = analyze(tmp_path / "two.ome.tif", tmp_path / "run")
 
     assert run.images["n_cells"].tolist() == [9]
     assert "Hoechst 33342" in run.images["notes"].iloc[0]
@@ -286,7 +282,7 @@ def test_a_stack_is_projected_and_said(tmp_path: Path) -> None:
     stack = np.stack([discs(GRID[:2]), discs(GRID[2:5]), discs([])])
     tifffile.imwrite(tmp_path / "z.tif", stack, imagej=True, metadata={"axes": "ZYX"})
 
-    run = cellwright.analyze(tmp_path / "z.tif", tmp_path / "run", make_executor=threads)
+    run = analyze(tmp_path / "z.tif", tmp_path / "run")
 
     assert run.images["n_cells"].tolist() == [5]
     assert "3 planes became one plane by its max" in run.images["notes"].iloc[0]
@@ -304,16 +300,16 @@ def test_the_output_may_not_lie_on_the_pictures(pictures: Path) -> None:
     before = sorted(p.name for p in pictures.rglob("*"))
 
     with pytest.raises(UsageError, match="among the pictures"):
-        cellwright.analyze(pictures, pictures, make_executor=threads)
+        analyze(pictures, pictures)
 
     assert sorted(p.name for p in pictures.rglob("*")) == before
 
 
 def test_a_finished_run_inside_the_pictures_is_not_taken_for_pictures(pictures: Path) -> None:
-    cellwright.analyze(pictures, pictures / "run", make_executor=threads)
+    analyze(pictures, pictures / "run")
 
-    again = cellwright.analyze(pictures, pictures / "run", make_executor=threads)
-    other = cellwright.analyze(pictures, pictures.parent / "other", make_executor=threads)
+    again = analyze(pictures, pictures / "run")
+    other = analyze(pictures, pictures.parent / "other")
 
     assert again.summary is not None
     assert again.summary.computed == 0
@@ -330,7 +326,7 @@ def test_names_that_would_collide_are_kept_apart(tmp_path: Path) -> None:
     Pillow.fromarray(discs(GRID[:3])).save(folder / "same.bmp")
     Pillow.fromarray(discs(GRID[:4])).save(folder / "sub" / "same.png")
 
-    run = cellwright.analyze(folder, tmp_path / "run", make_executor=threads)
+    run = analyze(folder, tmp_path / "run")
 
     images = run.images.set_index("image")
     assert images["labels"].to_dict() == {
@@ -349,7 +345,7 @@ def test_a_run_folder_of_a_newer_version_is_refused(pictures: Path) -> None:
     )
 
     with pytest.raises(RunError, match="newer version"):
-        cellwright.analyze(pictures, out, make_executor=threads)
+        analyze(pictures, out)
 
 
 def test_every_verb_says_what_it_would_do(pictures: Path, cellwright: Command) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from tests.e2e.conftest import outputs, threads
+from tests.e2e.conftest import analyze, outputs
 
-import cellwright
 from cellwright.core.errors import RunError
 from cellwright.pipeline.corrections import count_edited
 
@@ -21,11 +20,11 @@ def edit(path: Path, drop: int) -> None:
 
 def test_labels_edited_in_place_are_taken_up(pictures: Path) -> None:
     out = pictures.parent / "run"
-    cells = len(cellwright.analyze(pictures, out, make_executor=threads).cells)
+    cells = len(analyze(pictures, out).cells)
     edit(out / "labels" / "nine.tif", drop=4)
     edited = (out / "labels" / "nine.tif").read_bytes()
 
-    run = cellwright.analyze(pictures, out, make_executor=threads)
+    run = analyze(pictures, out)
 
     assert run.images.set_index("image").loc["nine.png", "n_cells"] == 8
     assert run.images.set_index("image").loc["nine.png", "edited"] == 1
@@ -40,26 +39,26 @@ def test_labels_edited_in_place_are_taken_up(pictures: Path) -> None:
 
 def test_a_correction_gives_the_same_bytes_in_a_new_run(pictures: Path) -> None:
     one, two = pictures.parent / "one", pictures.parent / "two"
-    cellwright.analyze(pictures, one, make_executor=threads)
+    analyze(pictures, one)
     edit(one / "labels" / "nine.tif", drop=4)
-    cellwright.analyze(pictures, one, make_executor=threads)
+    analyze(pictures, one)
 
     (two / "corrections").mkdir(parents=True)
     (two / "corrections" / "nine.tif").write_bytes((one / "corrections" / "nine.tif").read_bytes())
-    cellwright.analyze(pictures, two, make_executor=threads)
+    analyze(pictures, two)
 
     assert outputs(one) == outputs(two)
 
 
 def test_without_the_correction_the_methods_labels_return(pictures: Path) -> None:
     out = pictures.parent / "run"
-    cellwright.analyze(pictures, out, make_executor=threads)
+    analyze(pictures, out)
     before = outputs(out)
     edit(out / "labels" / "nine.tif", drop=4)
-    cellwright.analyze(pictures, out, make_executor=threads)
+    analyze(pictures, out)
 
     (out / "corrections" / "nine.tif").unlink()
-    run = cellwright.analyze(pictures, out, make_executor=threads)
+    run = analyze(pictures, out)
 
     assert run.summary is not None
     assert run.summary.computed == 0
@@ -68,13 +67,13 @@ def test_without_the_correction_the_methods_labels_return(pictures: Path) -> Non
 
 def test_a_second_edit_takes_the_place_of_the_first_which_is_kept(pictures: Path) -> None:
     out = pictures.parent / "run"
-    cellwright.analyze(pictures, out, make_executor=threads)
+    analyze(pictures, out)
     edit(out / "labels" / "nine.tif", drop=4)
     first = (out / "labels" / "nine.tif").read_bytes()
-    cellwright.analyze(pictures, out, make_executor=threads)
+    analyze(pictures, out)
     edit(out / "labels" / "nine.tif", drop=5)
 
-    run = cellwright.analyze(pictures, out, make_executor=threads)
+    run = analyze(pictures, out)
 
     assert run.images.set_index("image").loc["nine.png", "n_cells"] == 7
     kept = out / ".work" / "orphans" / "corrections" / "nine.tif"
@@ -83,15 +82,15 @@ def test_a_second_edit_takes_the_place_of_the_first_which_is_kept(pictures: Path
 
 def test_two_edits_at_once_are_never_decided_silently(pictures: Path) -> None:
     out = pictures.parent / "run"
-    cellwright.analyze(pictures, out, make_executor=threads)
+    analyze(pictures, out)
     edit(out / "labels" / "nine.tif", drop=4)
-    cellwright.analyze(pictures, out, make_executor=threads)
+    analyze(pictures, out)
     edit(out / "labels" / "nine.tif", drop=5)
     edit(out / "corrections" / "nine.tif", drop=6)
     both = outputs(out)
 
     with pytest.raises(RunError, match="both edited"):
-        cellwright.analyze(pictures, out, make_executor=threads)
+        analyze(pictures, out)
 
     assert outputs(out) == both
 
@@ -101,7 +100,7 @@ def test_a_correction_of_another_size_fails_that_picture_only(pictures: Path) ->
     (out / "corrections").mkdir(parents=True)
     tifffile.imwrite(out / "corrections" / "nine.tif", np.ones((5, 6), np.uint16))
 
-    run = cellwright.analyze(pictures, out, make_executor=threads)
+    run = analyze(pictures, out)
 
     images = run.images.set_index("image")
     assert images.loc["nine.png", "status"] == "failed"
@@ -114,7 +113,7 @@ def test_a_correction_that_fits_no_picture_is_said(pictures: Path) -> None:
     (out / "corrections").mkdir(parents=True)
     tifffile.imwrite(out / "corrections" / "gone.tif", np.ones((5, 6), np.uint16))
 
-    run = cellwright.analyze(pictures, out, make_executor=threads)
+    run = analyze(pictures, out)
 
     assert run.record["decisions"] == ["corrections/gone.tif fits no picture and was not used"]
 

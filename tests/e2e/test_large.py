@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from tests.e2e.conftest import discs, outputs, threads
+from tests.e2e.conftest import analyze, discs, outputs
 
 import cellwright
 from cellwright.io.label_image import decode_labels
@@ -48,12 +48,12 @@ def picture(tmp_path: Path) -> Path:
 def test_a_large_picture_gives_the_numbers_of_a_small_one(
     picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options: dict[str, Any] = {"filter": ("area=150:",), "make_executor": threads}
-    whole = cellwright.analyze(picture, tmp_path / "whole", **options)
+    options: dict[str, Any] = {"filter": ("area=150:",)}
+    whole = analyze(picture, tmp_path / "whole", **options)
     for module in ("large_plane", "plan", "gallery"):
         monkeypatch.setattr(f"cellwright.pipeline.{module}.LARGE_PIXELS", LARGE)
 
-    large = cellwright.analyze(picture, tmp_path / "large", **options)
+    large = analyze(picture, tmp_path / "large", **options)
 
     assert large.images["labels"].item() == "labels/scan.ome.zarr"
     expected = whole.labels("scan.ome.tif").pixels()
@@ -68,9 +68,9 @@ def test_a_large_picture_gives_the_numbers_of_a_small_one(
 
 @pytest.mark.usefixtures("small_is_large")
 def test_a_large_run_is_reused_and_the_same_bytes_elsewhere(picture: Path, tmp_path: Path) -> None:
-    cellwright.analyze(picture, tmp_path / "one", make_executor=threads)
-    again = cellwright.analyze(picture, tmp_path / "one", make_executor=threads)
-    cellwright.analyze(picture, tmp_path / "two", make_executor=threads)
+    analyze(picture, tmp_path / "one")
+    again = analyze(picture, tmp_path / "one")
+    analyze(picture, tmp_path / "two")
 
     assert again.summary is not None
     assert again.summary.computed == 0
@@ -80,7 +80,7 @@ def test_a_large_run_is_reused_and_the_same_bytes_elsewhere(picture: Path, tmp_p
 
 @pytest.mark.usefixtures("small_is_large")
 def test_edited_labels_of_a_large_picture_are_taken_up(picture: Path, tmp_path: Path) -> None:
-    run = cellwright.analyze(picture, tmp_path / "run", make_executor=threads)
+    run = analyze(picture, tmp_path / "run")
     n_cells = run.images["n_cells"].item()
     path = run.path / "labels" / "scan.ome.zarr"
     labels = decode_labels(path).pixels().copy()
@@ -91,7 +91,7 @@ def test_edited_labels_of_a_large_picture_are_taken_up(picture: Path, tmp_path: 
     path.rmdir()
     (tmp_path / "edited.zarr").rename(path)
 
-    again = cellwright.analyze(picture, tmp_path / "run", make_executor=threads)
+    again = analyze(picture, tmp_path / "run")
 
     assert (run.path / "corrections" / "scan.ome.zarr").is_dir()
     assert again.images["edited"].item() == 1
@@ -107,8 +107,8 @@ def test_an_ome_zarr_is_worked_on_block_by_block_as_a_tiff_is(
     folder.mkdir()
     write_image_zarr(folder / "scan.ome.zarr", cellwright.read(picture))
 
-    one = cellwright.analyze(picture, tmp_path / "one", make_executor=threads)
-    other = cellwright.analyze(folder, tmp_path / "other", make_executor=threads)
+    one = analyze(picture, tmp_path / "one")
+    other = analyze(folder, tmp_path / "other")
 
     columns = [name for name in one.cells if name != "image"]
     assert other.images["image"].item() == "scan.ome.zarr"
@@ -120,7 +120,7 @@ def test_labels_of_a_long_movie_are_one_ome_zarr(tmp_path: Path) -> None:
     movie = np.stack([discs([(30, 30 + 5 * t), (90, 80)]) for t in range(8)])
     tifffile.imwrite(tmp_path / "movie.tif", movie, imagej=True, metadata={"axes": "TYX"})
 
-    run = cellwright.analyze(tmp_path / "movie.tif", tmp_path / "run", make_executor=threads)
+    run = analyze(tmp_path / "movie.tif", tmp_path / "run")
 
     labels = run.labels("movie.tif")
     assert run.images["labels"].item() == "labels/movie.zarr"
@@ -130,12 +130,10 @@ def test_labels_of_a_long_movie_are_one_ome_zarr(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small_is_large")
 def test_what_cannot_be_done_block_by_block_is_said(picture: Path, tmp_path: Path) -> None:
-    related = cellwright.analyze(
-        picture, tmp_path / "a", nuclei="DAPI", cells="GFP", make_executor=threads
-    )
-    light = cellwright.analyze(
+    related = analyze(picture, tmp_path / "a", nuclei="DAPI", cells="GFP")
+    light = analyze(
         picture, tmp_path / "b", channel="GFP", flat_field="reference",
-        flat_reference=picture, make_executor=threads,
+        flat_reference=picture,
     )  # fmt: skip
 
     assert related.images["status"].item() == "failed"
@@ -147,8 +145,8 @@ def test_what_cannot_be_done_block_by_block_is_said(picture: Path, tmp_path: Pat
 def test_what_a_large_picture_is_edited_in_is_counted_after_the_rules(
     picture: Path, tmp_path: Path
 ) -> None:
-    options: dict[str, Any] = {"filter": ("area=400:",), "make_executor": threads}
-    run = cellwright.analyze(picture, tmp_path / "run", **options)
+    options: dict[str, Any] = {"filter": ("area=400:",)}
+    run = analyze(picture, tmp_path / "run", **options)
     removed = run.record["filters"]
     path = run.path / "labels" / "scan.ome.zarr"
     labels = decode_labels(path).pixels().copy()
@@ -159,7 +157,7 @@ def test_what_a_large_picture_is_edited_in_is_counted_after_the_rules(
     path.rmdir()
     (tmp_path / "edited.zarr").rename(path)
 
-    again = cellwright.analyze(picture, tmp_path / "run", **options)
+    again = analyze(picture, tmp_path / "run", **options)
 
     assert again.images["edited"].item() == 1
     assert again.record["filters"] == removed
@@ -179,7 +177,7 @@ def test_a_large_file_that_changes_on_the_way_is_a_failure(
 
     monkeypatch.setattr(large_unit, "_measure_step", change_then_measure)
 
-    run = cellwright.analyze(picture, tmp_path / "run", make_executor=threads)
+    run = analyze(picture, tmp_path / "run")
 
     assert "changed while the run went on" in str(run.images["reason"].item())
 
@@ -191,9 +189,7 @@ def test_pixels_that_are_not_finite_take_the_lowest_of_their_own_channel(tmp_pat
     stack = np.stack([plane, plane - 100_000])
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "CYX"})
 
-    run = cellwright.analyze(
-        tmp_path / "a.tif", tmp_path / "run", channel="0", make_executor=threads
-    )
+    run = analyze(tmp_path / "a.tif", tmp_path / "run", channel="0")
 
     assert run.images["n_cells"].item() == 18
 
@@ -203,7 +199,7 @@ def test_a_large_colour_picture_is_judged_as_one(tmp_path: Path) -> None:
     plane = np.tile(discs([(40, 40), (90, 90)], size=160), (3, 3))
     tifffile.imwrite(tmp_path / "a.tif", np.stack([plane, plane // 2, plane // 3], axis=-1))
 
-    run = cellwright.analyze(tmp_path / "a.tif", tmp_path / "run", make_executor=threads)
+    run = analyze(tmp_path / "a.tif", tmp_path / "run")
 
     assert run.images["n_cells"].item() == 18
     assert run.images["channel"].item() == "colour"

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import tifffile
 from PIL import Image as Pillow
-from tests.e2e.conftest import GRID, Command, discs, facts, outputs, threads
+from tests.e2e.conftest import GRID, Command, analyze, discs, facts, outputs, threads
 
 import cellwright
 from cellwright.core.errors import UsageError
@@ -48,9 +48,9 @@ def two_channels(folder: Path, name: str = "a.tif") -> Path:
 
 
 def test_nuclei_and_cells_are_related(tmp_path: Path) -> None:
-    run = cellwright.analyze(
+    run = analyze(
         two_channels(tmp_path), tmp_path / "run", nuclei="DAPI", cells="GFP",
-        set=("cells.bare_nuclei=leave",), positive=("DAPI@nucleus=100",), make_executor=threads,
+        set=("cells.bare_nuclei=leave",), positive=("DAPI@nucleus=100",),
     )  # fmt: skip
 
     cells = run.cells[run.cells["object"] == "cell"]
@@ -73,18 +73,14 @@ def test_nuclei_and_cells_are_related(tmp_path: Path) -> None:
 
 def test_an_edited_nucleus_is_taken_up_and_cells_stay(tmp_path: Path) -> None:
     picture = two_channels(tmp_path)
-    run = cellwright.analyze(
-        picture, tmp_path / "run", nuclei="0", cells="1", make_executor=threads
-    )
+    run = analyze(picture, tmp_path / "run", nuclei="0", cells="1")
     path = run.path / "labels" / "nucleus" / "a.tif"
     labels = decode_labels(path).pixels().copy()
     labels[labels == labels[40, 28]] = 0
     tifffile.imwrite(path, labels.astype(np.uint16))
     before = (run.path / "labels" / "a.tif").read_bytes()
 
-    again = cellwright.analyze(
-        picture, tmp_path / "run", nuclei="0", cells="1", make_executor=threads
-    )
+    again = analyze(picture, tmp_path / "run", nuclei="0", cells="1")
 
     assert (run.path / "labels" / "a.tif").read_bytes() == before
     assert (run.path / "corrections" / "nucleus" / "a.tif").is_file()
@@ -94,9 +90,9 @@ def test_an_edited_nucleus_is_taken_up_and_cells_stay(tmp_path: Path) -> None:
 
 
 def test_a_cell_that_a_filter_removes_takes_its_nuclei_along(tmp_path: Path) -> None:
-    run = cellwright.analyze(
+    run = analyze(
         two_channels(tmp_path), tmp_path / "run", nuclei="0", cells="1",
-        filter=("centroid_y_px=60:",), make_executor=threads,
+        filter=("centroid_y_px=60:",),
     )  # fmt: skip
 
     assert set(run.cells[run.cells["object"] == "nucleus"]["centroid_y_px"] > 60) == {True}
@@ -143,7 +139,7 @@ def test_a_missing_channel_fails_its_field_only(tmp_path: Path) -> None:
     folder = screen(tmp_path / "plate", wells=3)
     (folder / "P7_A02_s1_w2.tif").unlink()
 
-    run = cellwright.analyze(folder, tmp_path / "run", channel="w1", make_executor=threads)
+    run = analyze(folder, tmp_path / "run", channel="w1")
 
     status = run.images.set_index("image")
     assert status["status"].value_counts().to_dict() == {"done": 5, "failed": 1}
@@ -152,10 +148,10 @@ def test_a_missing_channel_fails_its_field_only(tmp_path: Path) -> None:
 
 def test_one_changed_file_of_a_set_recomputes_only_its_picture(tmp_path: Path) -> None:
     folder = screen(tmp_path / "plate", wells=3)
-    cellwright.analyze(folder, tmp_path / "run", channel="w1", make_executor=threads)
+    analyze(folder, tmp_path / "run", channel="w1")
     tifffile.imwrite(folder / "P7_A02_s2_w1.tif", discs(GRID[:7]).astype(np.uint16))
 
-    again = cellwright.analyze(folder, tmp_path / "run", channel="w1", make_executor=threads)
+    again = analyze(folder, tmp_path / "run", channel="w1")
 
     assert again.summary is not None
     assert again.summary.by_step["segment"] == {"computed": 1, "reused": 5}
@@ -206,10 +202,8 @@ def test_a_region_of_half_the_picture_halves_the_area_and_keeps_the_density(
     half[:, :384] = 255
     Pillow.fromarray(half).save(tmp_path / "rois" / "a.png")
 
-    whole = cellwright.analyze(tmp_path / "in", tmp_path / "whole", make_executor=threads)
-    part = cellwright.analyze(
-        tmp_path / "in", tmp_path / "part", regions=tmp_path / "rois", make_executor=threads
-    )
+    whole = analyze(tmp_path / "in", tmp_path / "whole")
+    part = analyze(tmp_path / "in", tmp_path / "part", regions=tmp_path / "rois")
 
     one, other = whole.images.iloc[0], part.images.iloc[0]
     assert other["region_area_px"] == one["region_area_px"] / 2 == 768 * 384
@@ -224,8 +218,8 @@ def test_outlines_are_written_for_each_format_and_again_only_when_needed(
     pictures: Path, tmp_path: Path
 ) -> None:
     asked = ("fiji", "geojson", "coco")
-    run = cellwright.analyze(pictures, tmp_path / "run", outlines=asked, make_executor=threads)
-    again = cellwright.analyze(pictures, tmp_path / "run", outlines=asked, make_executor=threads)
+    run = analyze(pictures, tmp_path / "run", outlines=asked)
+    again = analyze(pictures, tmp_path / "run", outlines=asked)
 
     features = json.loads((run.path / "outlines" / "nine.geojson").read_text())["features"]
     of_nine = run.cells[run.cells["image"] == "nine.png"]
@@ -253,7 +247,7 @@ def test_uneven_light_is_divided_out_and_raw_values_stay(tmp_path: Path) -> None
         shown = plane * light + rng.normal(0, 2, light.shape)
         tifffile.imwrite(folder / f"{number:02d}.tif", shown.clip(0).astype(np.uint16))
 
-    run = cellwright.analyze(folder, tmp_path / "run", flat_field="batch", make_executor=threads)
+    run = analyze(folder, tmp_path / "run", flat_field="batch")
 
     cells = run.cells
     centre = np.hypot(cells["centroid_y_px"] - 96, cells["centroid_x_px"] - 96)
@@ -266,7 +260,7 @@ def test_uneven_light_is_divided_out_and_raw_values_stay(tmp_path: Path) -> None
 def test_a_copy_among_the_pictures_is_a_warning(pictures: Path, tmp_path: Path) -> None:
     (pictures / "copy.png").write_bytes((pictures / "nine.png").read_bytes())
 
-    run = cellwright.analyze(pictures, tmp_path / "run", make_executor=threads)
+    run = analyze(pictures, tmp_path / "run")
 
     warned = run.images[run.images["status"] == "warned"]
     assert set(warned["image"]) == {"copy.png", "nine.png"}
@@ -280,7 +274,7 @@ def test_the_region_of_a_scale_bar_becomes_no_cell_and_proposes_a_pixel_size(
     plane[280:285, 200:280] = 255
     Pillow.fromarray(plane).save(tmp_path / "a.png")
 
-    run = cellwright.analyze(tmp_path / "a.png", tmp_path / "run", make_executor=threads)
+    run = analyze(tmp_path / "a.png", tmp_path / "run")
 
     assert run.images["n_cells"].item() == 3
     assert run.labels("a.png").pixels()[275:290].max() == 0
@@ -292,9 +286,9 @@ def test_the_bytes_are_the_same_whatever_the_place(tmp_path: Path) -> None:
     for place in (one, other):
         place.mkdir()
         two_channels(place)
-        cellwright.analyze(
+        analyze(
             place, place / "run", nuclei="0", cells="1", outlines=("fiji", "geojson"),
-            features=("spots=DAPI",), make_executor=threads,
+            features=("spots=DAPI",),
         )  # fmt: skip
 
     assert outputs(one / "run") == outputs(other / "run")
@@ -303,9 +297,9 @@ def test_the_bytes_are_the_same_whatever_the_place(tmp_path: Path) -> None:
 def test_a_filter_and_a_corrected_cell_leave_filtered_nuclei_out(tmp_path: Path) -> None:
     picture = two_channels(tmp_path)
     options: dict[str, Any] = {
-        "nuclei": "0", "cells": "1", "filter": ("centroid_y_px=60:",), "make_executor": threads,
+        "nuclei": "0", "cells": "1", "filter": ("centroid_y_px=60:",),
     }  # fmt: skip
-    before = cellwright.analyze(picture, tmp_path / "run", **options)
+    before = analyze(picture, tmp_path / "run", **options)
     n_nuclei = before.images["n_nuclei"].item()
     path = tmp_path / "run" / "labels" / "a.tif"
     labels = decode_labels(path).pixels().copy()
@@ -313,7 +307,7 @@ def test_a_filter_and_a_corrected_cell_leave_filtered_nuclei_out(tmp_path: Path)
     labels[row, column] = 0
     tifffile.imwrite(path, labels.astype(np.uint16))
 
-    after = cellwright.analyze(picture, tmp_path / "run", **options)
+    after = analyze(picture, tmp_path / "run", **options)
 
     assert after.images["n_nuclei"].item() == n_nuclei
     assert after.images["edited"].item() == 1
@@ -322,16 +316,14 @@ def test_a_filter_and_a_corrected_cell_leave_filtered_nuclei_out(tmp_path: Path)
 
 def test_corrections_of_one_kind_are_never_taken_for_another(tmp_path: Path) -> None:
     picture = two_channels(tmp_path)
-    run = cellwright.analyze(picture, tmp_path / "run", channel="DAPI", make_executor=threads)
+    run = analyze(picture, tmp_path / "run", channel="DAPI")
     path = run.path / "labels" / "a.tif"
     labels = decode_labels(path).pixels().copy()
     labels[labels == 1] = 0
     tifffile.imwrite(path, labels.astype(np.uint16))
 
     with pytest.raises(UsageError, match="other kinds of objects"):
-        cellwright.analyze(
-            picture, tmp_path / "run", nuclei="DAPI", cells="GFP", make_executor=threads
-        )
+        analyze(picture, tmp_path / "run", nuclei="DAPI", cells="GFP")
 
 
 def test_a_folder_called_as_a_kind_is_refused(tmp_path: Path) -> None:
@@ -341,19 +333,19 @@ def test_a_folder_called_as_a_kind_is_refused(tmp_path: Path) -> None:
     two_channels(folder / "nucleus")
 
     with pytest.raises(UsageError, match="labels/nucleus"):
-        cellwright.analyze(folder, tmp_path / "run", nuclei="0", cells="1", make_executor=threads)
+        analyze(folder, tmp_path / "run", nuclei="0", cells="1")
 
 
 def test_renamed_files_of_a_set_are_read_anew(tmp_path: Path) -> None:
     folder = screen(tmp_path / "plate", wells=1, fields=1)
     (folder / "P7_A01_s1_w1.tif").unlink()
-    cellwright.analyze(folder, tmp_path / "run", channel="w3", make_executor=threads)
+    analyze(folder, tmp_path / "run", channel="w3")
     for old, new in ((3, 4), (2, 3)):
         (folder / f"P7_A01_s1_w{old}.tif").rename(folder / f"P7_A01_s1_w{new}.tif")
     tifffile.imwrite(folder / "P7_A01_s1_w3.tif", discs(GRID[:5]).astype(np.uint16))
-    fresh = cellwright.analyze(folder, tmp_path / "fresh", channel="w3", make_executor=threads)
+    fresh = analyze(folder, tmp_path / "fresh", channel="w3")
 
-    again = cellwright.analyze(folder, tmp_path / "run", channel="w3", make_executor=threads)
+    again = analyze(folder, tmp_path / "run", channel="w3")
 
     assert fresh.images["n_cells"].item() == 5
     pd.testing.assert_frame_equal(again.cells, fresh.cells)
@@ -364,28 +356,28 @@ def test_references_with_one_channel_are_for_all_channels(tmp_path: Path) -> Non
     flat = np.tile(np.linspace(0.5, 1.5, 160), (160, 1)) * 1000
     tifffile.imwrite(tmp_path / "flat.tif", flat.astype(np.uint16))
 
-    run = cellwright.analyze(
+    run = analyze(
         picture, tmp_path / "run", channel="GFP", flat_field="reference",
-        flat_reference=tmp_path / "flat.tif", make_executor=threads,
+        flat_reference=tmp_path / "flat.tif",
     )  # fmt: skip
 
     assert {"intensity_mean_DAPI_flat", "intensity_mean_GFP_flat"} <= set(run.cells)
     with pytest.raises(UsageError, match="goes with"):
-        cellwright.analyze(
+        analyze(
             picture, tmp_path / "x", channel="0", flat_field="batch",
-            flat_reference=tmp_path / "flat.tif", make_executor=threads,
+            flat_reference=tmp_path / "flat.tif",
         )  # fmt: skip
 
 
 def test_outlines_of_pictures_that_are_gone_are_set_aside_and_edited_ones_kept(
     pictures: Path, tmp_path: Path
 ) -> None:
-    run = cellwright.analyze(pictures, tmp_path / "run", outlines=("fiji",), make_executor=threads)
+    run = analyze(pictures, tmp_path / "run", outlines=("fiji",))
     (pictures / "five.png").unlink()
     edited = run.path / "outlines" / "nine.zip"
     edited.write_bytes(b"a person's own")
 
-    cellwright.analyze(pictures, tmp_path / "run", outlines=("fiji",), make_executor=threads)
+    analyze(pictures, tmp_path / "run", outlines=("fiji",))
 
     orphans = run.path / ".work" / "orphans" / "outlines"
     assert not (run.path / "outlines" / "five.zip").exists()
@@ -421,9 +413,8 @@ def test_requests_for_channels_that_are_not_there_are_refused_before_any_work(
 def test_truths_with_gaps_come_back_from_csv(tmp_path: Path) -> None:
     from cellwright.io.cells import read_table
 
-    run = cellwright.analyze(
+    run = analyze(
         two_channels(tmp_path), tmp_path / "run", nuclei="0", cells="1", positive=("DAPI=40",),
-        make_executor=threads,
     )  # fmt: skip
 
     table = read_table(run.path / "cells.csv")

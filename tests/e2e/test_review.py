@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as Pillow
-from tests.e2e.conftest import GRID, Command, discs, outputs, threads
+from tests.e2e.conftest import GRID, Command, analyze, discs, outputs, threads
 
 import cellwright
 from cellwright.core.errors import RunError, UsageError
@@ -29,8 +29,8 @@ def test_another_channel_in_the_same_run_gives_its_own_cells(tmp_path: Path) -> 
     two_channels(tmp_path / "two.ome.tif")
     out = tmp_path / "run"
     counts = [
-        cellwright.analyze(
-            tmp_path / "two.ome.tif", out, channel=channel, make_executor=threads
+        analyze(
+            tmp_path / "two.ome.tif", out, channel=channel
         ).images["n_cells"].tolist()
         for channel in ("0", "1", "GFP", "DAPI")
     ]  # fmt: skip
@@ -44,10 +44,10 @@ def test_nothing_is_computed_twice_for_channels_and_colour(tmp_path: Path) -> No
     two_channels(folder / "two.ome.tif")
     colour = np.stack([discs(GRID[:3]), discs(GRID[:4]), discs([])], axis=-1)
     Pillow.fromarray(colour).save(folder / "colour.png")
-    cellwright.analyze(folder, tmp_path / "run", channel=None, make_executor=threads)
+    analyze(folder, tmp_path / "run", channel=None)
     before = outputs(tmp_path / "run")
 
-    again = cellwright.analyze(folder, tmp_path / "run", make_executor=threads).summary
+    again = analyze(folder, tmp_path / "run").summary
 
     assert again is not None
     assert again.computed == 0
@@ -64,9 +64,9 @@ def test_a_picture_that_changes_meanwhile_fails_and_is_right_the_next_time(
             Pillow.fromarray(discs(GRID[:2])).save(pictures / "nine.png")
 
     out = pictures.parent / "run"
-    first = cellwright.analyze(pictures, out, listener=change, make_executor=threads).images
+    first = analyze(pictures, out, listener=change).images
     (pictures / "nine.png").write_bytes(old)
-    second = cellwright.analyze(pictures, out, make_executor=threads).images
+    second = analyze(pictures, out).images
 
     row = first.set_index("image").loc["nine.png"]
     assert row["status"] == "failed"
@@ -76,7 +76,7 @@ def test_a_picture_that_changes_meanwhile_fails_and_is_right_the_next_time(
 
 def test_labels_edited_while_a_run_goes_on_are_not_lost(pictures: Path) -> None:
     out = pictures.parent / "run"
-    cellwright.analyze(pictures, out, make_executor=threads)
+    analyze(pictures, out)
     Pillow.fromarray(discs(GRID[:8])).save(pictures / "nine.png")
     mine = np.zeros((128, 128), np.uint16)
     mine[5:9, 5:9] = 1
@@ -85,15 +85,17 @@ def test_labels_edited_while_a_run_goes_on_are_not_lost(pictures: Path) -> None:
         if isinstance(event, StepFinished) and event.image == "nine.png":
             tifffile.imwrite(out / "labels" / "nine.tif", mine)
 
-    cellwright.analyze(pictures, out, listener=edit, make_executor=threads)
+    analyze(pictures, out, listener=edit)
     np.testing.assert_array_equal(tifffile.imread(out / "labels" / "nine.tif"), mine)
-    run = cellwright.analyze(pictures, out, make_executor=threads)
+    run = analyze(pictures, out)
 
     assert run.images.set_index("image").loc["nine.png", "n_cells"] == 1
 
 
 def test_one_label_image_for_several_pictures_is_refused(pictures: Path) -> None:
-    found = cellwright.segment(pictures, pictures.parent / "found", make_executor=threads)
+    found = cellwright.segment(
+        pictures, pictures.parent / "found", method="threshold", make_executor=threads
+    )
 
     with pytest.raises(UsageError, match="one label image for 4 pictures"):
         cellwright.measure(
@@ -103,7 +105,9 @@ def test_one_label_image_for_several_pictures_is_refused(pictures: Path) -> None
 
 
 def test_labels_with_another_number_of_frames_are_refused(pictures: Path, tmp_path: Path) -> None:
-    found = cellwright.segment(pictures, tmp_path / "found", make_executor=threads)
+    found = cellwright.segment(
+        pictures, tmp_path / "found", method="threshold", make_executor=threads
+    )
 
     run = cellwright.measure(
         pictures / "nine.png", found.path / "labels" / "movie.tif", tmp_path / "measured",
@@ -117,7 +121,9 @@ def test_labels_with_another_number_of_frames_are_refused(pictures: Path, tmp_pa
 def test_measured_pictures_name_no_labels_and_keep_the_hash_of_those_given(
     pictures: Path, tmp_path: Path
 ) -> None:
-    found = cellwright.segment(pictures, tmp_path / "found", make_executor=threads)
+    found = cellwright.segment(
+        pictures, tmp_path / "found", method="threshold", make_executor=threads
+    )
     run = cellwright.measure(pictures, found.path, tmp_path / "measured", make_executor=threads)
 
     assert set(run.images["labels"]) == {""}
@@ -128,12 +134,12 @@ def test_measured_pictures_name_no_labels_and_keep_the_hash_of_those_given(
 def test_edits_of_filtered_labels_are_counted_against_what_was_shown(pictures: Path) -> None:
     out = pictures.parent / "run"
     rule = ["centroid_y_px=50:"]
-    first = cellwright.analyze(pictures, out, filter=rule, make_executor=threads)
+    first = analyze(pictures, out, filter=rule)
     removed = first.record["filters"]
     labels = tifffile.imread(out / "labels" / "nine.tif")
     tifffile.imwrite(out / "labels" / "nine.tif", labels)  # saved again, nothing changed
 
-    run = cellwright.analyze(pictures, out, filter=rule, make_executor=threads)
+    run = analyze(pictures, out, filter=rule)
 
     assert run.images["edited"].sum() == 0
     assert run.record["filters"] == removed
@@ -150,28 +156,26 @@ def test_a_scene_is_counted_once_however_it_is_named(tmp_path: Path) -> None:
     folder.mkdir()
     scenes(folder / "plate.ome.tif")
 
-    run = cellwright.analyze(
+    run = analyze(
         [folder, f"{folder / 'plate.ome.tif'}::1", f"{folder / 'plate.ome.tif'}::second"],
         tmp_path / "run",
-        make_executor=threads,
     )
     assert run.images["n_cells"].tolist() == [2, 5]
     assert run.images["image"].is_unique
     with pytest.raises(UsageError, match="no scene '99'"):
-        cellwright.analyze(
+        analyze(
             [f"{folder / 'plate.ome.tif'}::1", f"{folder / 'plate.ome.tif'}::99"],
             tmp_path / "other",
-            make_executor=threads,
         )
 
 
 def test_a_table_may_name_scenes(tmp_path: Path) -> None:
     scenes(tmp_path / "plate.ome.tif")
-    first = cellwright.analyze(tmp_path / "plate.ome.tif", tmp_path / "a", make_executor=threads)
+    first = analyze(tmp_path / "plate.ome.tif", tmp_path / "a")
     name = first.images["image"].iloc[1]
     (tmp_path / "samples.csv").write_text(f"image,condition\n{name},drug\n")
 
-    run = cellwright.analyze(tmp_path / "samples.csv", tmp_path / "run", make_executor=threads)
+    run = analyze(tmp_path / "samples.csv", tmp_path / "run")
 
     assert run.images[["image", "n_cells", "condition"]].values.tolist() == [[name, 5, "drug"]]
 
@@ -180,9 +184,7 @@ def test_rows_and_pictures_that_do_not_meet_are_said(pictures: Path) -> None:
     table = pictures.parent / "samples.csv"
     table.write_text("image,condition\nnine.pgn,drug\nfive.png,control\n")
 
-    run = cellwright.analyze(
-        pictures, pictures.parent / "run", samples=table, make_executor=threads
-    )
+    run = analyze(pictures, pictures.parent / "run", samples=table)
 
     said = " ".join(run.record["decisions"])
     assert "1 rows name no picture: nine.pgn (line 2)" in said
@@ -194,9 +196,7 @@ def test_several_tables_at_once_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_text("image,condition\n")
 
     with pytest.raises(UsageError, match="stands alone"):
-        cellwright.analyze(
-            [tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "run", make_executor=threads
-        )
+        analyze([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "run")
 
 
 def test_names_are_decided_over_all_pictures_with_a_limit_too(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_names_are_decided_over_all_pictures_with_a_limit_too(tmp_path: Path) ->
     Pillow.fromarray(discs(GRID[:2])).save(folder / "same.bmp")
     Pillow.fromarray(discs(GRID[:3])).save(folder / "same.png")
 
-    run = cellwright.analyze(folder, tmp_path / "run", limit=1, make_executor=threads)
+    run = analyze(folder, tmp_path / "run", limit=1)
 
     assert run.images["labels"].tolist() == ["labels/same.bmp.tif"]
     assert "1 further pictures were not looked at" in run.record["decisions"][0]
@@ -215,14 +215,14 @@ def test_a_correction_follows_its_picture_to_another_name(tmp_path: Path) -> Non
     folder, out = tmp_path / "in", tmp_path / "run"
     folder.mkdir()
     Pillow.fromarray(discs(GRID)).save(folder / "same.png")
-    cellwright.analyze(folder, out, make_executor=threads)
+    analyze(folder, out)
     labels = tifffile.imread(out / "labels" / "same.tif")
     labels[labels == 9] = 0
     tifffile.imwrite(out / "labels" / "same.tif", labels)
-    cellwright.analyze(folder, out, make_executor=threads)
+    analyze(folder, out)
     Pillow.fromarray(discs(GRID[:2])).save(folder / "same.bmp")
 
-    run = cellwright.analyze(folder, out, make_executor=threads)
+    run = analyze(folder, out)
 
     counts = run.images.set_index("image")["n_cells"].to_dict()
     assert counts == {"same.bmp": 2, "same.png": 8}
@@ -234,8 +234,8 @@ def test_a_recipe_keeps_its_options_beside_those_that_are_typed(
 ) -> None:
     first, second = pictures.parent / "first", pictures.parent / "second"
     cellwright(
-        "analyze", pictures, "--out", first, "--set", "algorithm=triangle", "--set", "neck=0.7",
-        "--limit", 1,
+        "analyze", pictures, "--out", first, "--method", "threshold", "--set", "algorithm=triangle",
+        "--set", "neck=0.7", "--limit", 1,
     )  # fmt: skip
     cellwright(
         "analyze", pictures, "--out", second, "--recipe", first / "recipe.toml",
@@ -259,10 +259,10 @@ def test_two_verbs_do_not_share_a_folder(pictures: Path, cellwright: Command) ->
 
 
 def test_a_run_inside_its_pictures_is_the_same_the_second_time(pictures: Path) -> None:
-    cellwright.analyze(pictures, pictures / "run", make_executor=threads)
+    analyze(pictures, pictures / "run")
     first = outputs(pictures / "run")
 
-    cellwright.analyze(pictures, pictures / "run", make_executor=threads)
+    analyze(pictures, pictures / "run")
 
     assert outputs(pictures / "run") == first
 
@@ -271,7 +271,7 @@ def test_nothing_is_written_next_to_a_picture_that_is_named_alone(pictures: Path
     before = sorted(pictures.rglob("*"))
 
     with pytest.raises(UsageError, match="among the pictures"):
-        cellwright.analyze(pictures / "nine.png", pictures, make_executor=threads)
+        analyze(pictures / "nine.png", pictures)
 
     assert sorted(pictures.rglob("*")) == before
 
@@ -301,7 +301,7 @@ def test_a_broken_correction_says_which_file_is_meant(pictures: Path) -> None:
     (out / "corrections").mkdir(parents=True)
     (out / "corrections" / "nine.tif").write_bytes(b"")
 
-    images = cellwright.analyze(pictures, out, make_executor=threads).images
+    images = analyze(pictures, out).images
 
     reason = str(images.set_index("image").loc["nine.png", "reason"])
     assert reason.startswith("its labels in nine.tif cannot be used")
@@ -313,7 +313,7 @@ def test_only_stray_files_are_listed_before_giving_up(tmp_path: Path) -> None:
     (folder / "notes.txt").write_text("notes")
 
     with pytest.raises(RunError, match="no picture to work on"):
-        cellwright.analyze(folder, tmp_path / "run", make_executor=threads)
+        analyze(folder, tmp_path / "run")
 
     listed = read_table(tmp_path / "run" / "images.csv")
     assert listed[["image", "status"]].values.tolist() == [["notes.txt", "skipped"]]

@@ -48,17 +48,6 @@ def test_counts_per_condition_count_replicates(analysed: tuple[Path, str]) -> No
         assert found[1] == "2"
 
 
-def test_labels_are_scored_against_the_truth(analysed: tuple[Path, str]) -> None:
-    said = say(analysed[0], "score_labels", "run/labels", "truth")
-    mean = re.search(r"over 4 pictures: ([\d.]+)", said)
-    assert mean is not None
-    assert float(mean[1]) > 0.8  # nuclei that keep apart are the method's easy case
-
-
-def test_the_truth_agrees_with_itself(desk: Path) -> None:
-    assert "over 4 pictures: 1.000" in say(desk, "score_labels", "truth", "truth")
-
-
 @pytest.mark.parametrize(
     ("name", "words"),
     [("measure_arrays", "aspect_ratio"), ("method_in_memory", "nuclei found")],

@@ -134,7 +134,9 @@ def test_70_000_objects_are_counted_and_need_32_bits(tmp_path: Path) -> None:
             plane[rows + dy, columns + dx] = 200
     tifffile.imwrite(tmp_path / "many.tif", plane)
 
-    run = cellwright.analyze(tmp_path / "many.tif", tmp_path / "run", make_executor=threads)
+    run = cellwright.analyze(
+        tmp_path / "many.tif", tmp_path / "run", method="threshold", make_executor=threads
+    )
 
     assert run.images["n_cells"].tolist() == [265 * 265]
     labels = tifffile.imread(run.path / "labels" / "many.tif")

@@ -18,6 +18,7 @@ import cellwright as program
 from cellwright.core.errors import UnreadableError, UsageError
 from cellwright.core.image import Image
 from cellwright.core.labels import Labels
+from cellwright.evaluation.picture import score_picture
 from cellwright.io.cells import read_table
 from cellwright.io.label_image import decode_labels
 from cellwright.models.model import model_named
@@ -25,6 +26,7 @@ from cellwright.pipeline.labelling import _uncovered_labels
 from cellwright.pipeline.packing import packed, unpacked
 from cellwright.pipeline.run import Run
 from cellwright.segment.network import METHOD, NetworkOptions
+from cellwright.simulate.nuclei import simulate_nuclei
 
 __all__ = ["cellwright"]  # the fixture that runs commands
 
@@ -62,6 +64,17 @@ def computed(run: Run) -> dict[str, int]:
     assert run.summary is not None
     wanted = ("planes", "segment", "measure")
     return {name: run.summary.by_step[name]["computed"] for name in wanted}
+
+
+def test_without_options_the_model_in_the_package_finds_nuclei(tmp_path: Path) -> None:
+    picture, truth = simulate_nuclei((300, 320), n=40, seed=3)
+    tifffile.imwrite(tmp_path / "field.tif", picture)
+    run = program.analyze(tmp_path / "field.tif", tmp_path / "run", make_executor=threads)
+    assert run.record["method"]["name"] == "network"
+    assert run.record["method"]["options"]["model"] == "nuclei"
+    found = decode_labels(run.path / "labels" / "field.tif").pixels()
+    assert score_picture(truth, found)["f1_50"] >= 0.9
+    assert run.cells["confidence"].median() > 0.8
 
 
 def test_cells_have_the_confidence_of_their_own_labels(

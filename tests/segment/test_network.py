@@ -18,7 +18,7 @@ from cellwright.core.labels import Labels
 from cellwright.core.method import LargeMethod, ModelMethod, Progress
 from cellwright.engine.threads import use_threads
 from cellwright.models.model import model_named
-from cellwright.segment import network_objects, network_plane, rescale
+from cellwright.segment import network_mapping, network_objects, network_plane, rescale
 from cellwright.segment.network import METHOD, NetworkOptions
 from cellwright.segment.network_maps import Quantised, fill_maps
 
@@ -205,6 +205,26 @@ def test_labels_do_not_depend_on_tiles_nor_on_threads(model: str, tmp_path: Path
         np.testing.assert_array_equal(found(picture, model).pixels(), tiles)
 
 
+def test_a_look_at_a_good_scale_is_not_repeated(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objects of 18.2 px are taken for 18: the first look was at that scale, and is used."""
+    picture = lattice((171, 203))
+    as_told = found(picture, model, diameter=18.0)
+    asked = 0
+
+    def counting(*arguments: Any, **named: Any) -> int:
+        nonlocal asked
+        asked += 1
+        return fill_maps(*arguments, **named)
+
+    monkeypatch.setattr(network_mapping, "fill_maps", counting)
+    np.testing.assert_array_equal(found(picture, model).pixels(), as_told.pixels())
+    assert asked == 0
+    found(picture, model, diameter=18.0)
+    assert asked == 1
+
+
 def test_decisions_are_the_same_in_blocks(model: str, tmp_path: Path) -> None:
     picture = lattice((171, 203))
     objects = METHOD.segment(Image(picture, "YX"), NetworkOptions(model=model))
@@ -213,7 +233,7 @@ def test_decisions_are_the_same_in_blocks(model: str, tmp_path: Path) -> None:
     assert decisions["model"] == "blobs 1"
     assert decisions["model_sha256"] == model_named(model).digest
     assert decisions["diameter_px"] == 18.22  # the network tells octaves in sixteenths
-    assert decisions["scale"] == round(18 / (16 * 2 ** (3 / 16)), 4)
+    assert decisions["scale"] == 1.0  # near enough to 18 / 18.22 to use the look as it is
 
 
 def test_a_large_picture_of_large_objects_is_read_in_parts(
@@ -288,7 +308,7 @@ def test_a_higher_threshold_gives_smaller_objects(model: str) -> None:
 def test_progress_tells_of_every_block_and_may_end_the_work(model: str, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     picture = lattice((240, 300))
-    in_blocks(picture, model, tmp_path, lambda *news: told.append(news))
+    in_blocks(picture, model, tmp_path, lambda *news: told.append(news), diameter=18.0)
     network = [news for news in told if news[0] == "network"]
     assert [done for _, done, _ in network] == list(range(1, 21))
     assert told[-1] == ("objects", 1, 1)
@@ -298,7 +318,7 @@ def test_progress_tells_of_every_block_and_may_end_the_work(model: str, tmp_path
 
     (tmp_path / "again").mkdir()
     with pytest.raises(CancelledError, match="network 1 of 20"):
-        in_blocks(picture, model, tmp_path / "again", stop)
+        in_blocks(picture, model, tmp_path / "again", stop, diameter=18.0)
 
 
 def test_an_answer_that_is_not_a_number_is_refused() -> None:

@@ -14,7 +14,7 @@ from cellwright.segment.network_input import (
     three_channels,
     unit_range,
 )
-from cellwright.segment.network_plane import InMemory
+from cellwright.segment.network_mapping import InMemory
 
 
 @given(

@@ -10,8 +10,8 @@ import pytest
 from cellwright.core.image import Array
 from cellwright.segment.network_confidence import FEATURES, confidence_of, features_of, fitted
 from cellwright.segment.network_input import Normalisation
+from cellwright.segment.network_mapping import InMemory
 from cellwright.segment.network_objects import TRAITS
-from cellwright.segment.network_plane import InMemory
 from cellwright.segment.network_size import find_size
 
 CHANNELS = ("size", "foreground")
@@ -48,6 +48,10 @@ def test_one_look_is_enough_where_objects_are_well_seen() -> None:
     )  # fmt: skip
     assert found.diameter == pytest.approx(20.0, rel=0.03)
     assert found.looks == 1
+    assert found.last is not None
+    assert (found.last.scale, found.last.maps.values.shape) == (1.0, (2, 300, 300))
+    assert found.seen_at(0.95) is found.last
+    assert found.seen_at(0.88) is found.seen_at(1.13) is None
 
 
 def test_small_objects_are_looked_at_again_enlarged() -> None:
@@ -87,6 +91,7 @@ def test_a_large_plane_is_looked_at_in_parts_all_over_it() -> None:
     assert found.diameter == pytest.approx(60.0, rel=0.03)
     assert found.looks == 1
     assert shapes == [(192, 192)] * 9
+    assert found.last is None  # these were parts
 
 
 def test_small_objects_in_a_large_plane_are_not_taken_for_usual_ones() -> None:

@@ -11,7 +11,7 @@ from cellwright.core.image import Array
 from cellwright.segment import rescale
 from cellwright.segment.blocks import Window
 from cellwright.segment.network_input import Normalisation
-from cellwright.segment.network_plane import InMemory
+from cellwright.segment.network_mapping import InMemory
 from cellwright.segment.rescale import Coarse, ScaledPlane, enlarged_labels, scaled_shape
 
 AS_IT_IS = Normalisation(0, 1, (-1000, 1000))

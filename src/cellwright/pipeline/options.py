@@ -19,7 +19,7 @@ Projection = Literal["max", "mean", "focus", "none"]
 class AnalyzeOptions(Options):
     """All that changes a number; a recipe holds just this."""
 
-    method: str = Field("threshold", description="How cells are found: see `cellwright doctor`.")
+    method: str = Field("network", description="How cells are found: see `cellwright doctor`.")
     model: str | None = Field(
         None, description="Name or path of a model; implies --method network."
     )

@@ -98,7 +98,8 @@ class NetworkMethod:
 
     def segment(self, image: Image, options: NetworkOptions) -> Objects:
         """Find the objects of one plane; see `cellwright.core.method.Method`."""
-        from cellwright.segment.network_plane import InMemory, segment_plane
+        from cellwright.segment.network_mapping import InMemory
+        from cellwright.segment.network_plane import segment_plane
 
         pixels = image.pixels()
         if image.axes not in {"YX", "YXS"}:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.core.method import LabelSink, PlaneSource, Progress
 from cellwright.engine.onnx import Network
@@ -19,51 +18,26 @@ from cellwright.segment.blocks import Grid, Scratch, Window
 from cellwright.segment.decoders.votes import level_of
 from cellwright.segment.network_confidence import confidence_of
 from cellwright.segment.network_familiarity import Familiarity, unlike
-from cellwright.segment.network_input import Normalisation, sampled, unit_range
-from cellwright.segment.network_maps import UNIT, Answer, Quantised, fill_maps, flipped
-from cellwright.segment.network_model import CHANNELS, decoding_of, usable_model
+from cellwright.segment.network_mapping import map_plane
+from cellwright.segment.network_maps import Answer, Quantised, flipped
+from cellwright.segment.network_model import decoding_of, usable_model
 from cellwright.segment.network_objects import TRAITS, find_objects
-from cellwright.segment.network_size import LARGEST_SCALE, Size, find_size
+from cellwright.segment.network_size import Size
 from cellwright.segment.numbering import first_places, numbers_by_place
-from cellwright.segment.picture_traits import traits_of_picture
-from cellwright.segment.rescale import Coarse, ScaledPlane, enlarged_labels
+from cellwright.segment.rescale import Coarse, enlarged_labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cellwright.segment.network import NetworkOptions
 
-__all__ = ["InMemory", "Seen", "look", "segment_plane"]
+__all__ = ["Seen", "look", "segment_plane"]
 
 SIDE = 2048
 """Side of the picture's blocks in which labels are brought to its own pixels."""
 
 OVERLAPPING = 0.1
 """Share of an object's pixels from which it is said to lie over or under another one."""
-
-MOST_PIXELS = 2**33
-"""Pixels of the plane as the network sees it, at the most."""
-
-
-@dataclass(frozen=True, eq=False)
-class InMemory:
-    """A plane in memory as a `PlaneSource`."""
-
-    pixels: Array
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(Y, X) or (Y, X, S)."""
-        return tuple(self.pixels.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the pixels."""
-        return self.pixels.dtype
-
-    def read(self, top: int, left: int, bottom: int, right: int) -> Array:
-        """Rows `top` to `bottom`, columns `left` to `right`, ends excluded."""
-        return self.pixels[top:bottom, left:right]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,41 +139,25 @@ def look(
     """Find everything in a plane; arguments as of `segment_plane`."""
     model = usable_model(options.model)
     description = model.description
-    answer = _answer(model, options)
-    normalisation = _normalisation(plane, model)
-    size = Size(options.diameter, 0)
-    if options.diameter is None:
-        size = find_size(
-            plane, normalisation, answer, description.channels,
-            target=description.diameter, multiple=description.multiple,
-        )  # fmt: skip
-    scale = _scale(size.diameter, model)
-    scaled = ScaledPlane(plane, normalisation, scale)
-    if scaled.shape[0] * scaled.shape[1] > MOST_PIXELS:
-        raise UsageError(
-            f"objects of {size.diameter:.1f} px in so large a picture are beyond this method",
-            remedy="give a larger --diameter, or cut the picture into parts",
-        )
     make = _planes(scratch)
-    maps = Quantised(CHANNELS, make((len(CHANNELS), *scaled.shape), np.int8))
-    fill_maps(
-        scaled, answer, maps, every=description.channels, unit=UNIT,
-        tile=description.tile, halo=description.halo, multiple=description.multiple,
-        told=_told(progress, "network"),
+    mapped = map_plane(
+        plane, model, _answer(model, options), options.diameter,
+        make=make, told=_told(progress, "network"),
     )  # fmt: skip
     decoding = decoding_of(description)
     if options.foreground is not None:
         decoding = decoding.model_copy(update={"foreground": options.foreground})
-    coarse = make(scaled.shape, np.uint32)
-    objects = find_objects(maps, coarse, decoding, _told(progress, "objects"))
+    coarse = make(mapped.plane.shape, np.uint32)
+    objects = find_objects(mapped.maps, coarse, decoding, _told(progress, "objects"))
     familiarity = None
     if description.fingerprint:
-        traits = traits_of_picture(scaled, maps, objects.count, normalisation)
-        familiarity = unlike(traits, description.fingerprint, description.name)
+        familiarity = unlike(
+            mapped.traits(objects.count), description.fingerprint, description.name
+        )
     labels, areas, first = _at_own_pixels(
-        coarse, maps, float(level_of(decoding)), plane.shape, count=objects.count, make=make
+        coarse, mapped.maps, float(level_of(decoding)), plane.shape, count=objects.count, make=make
     )
-    return Seen(model, labels, objects.traits, areas, first, familiarity, size, scale)
+    return Seen(model, labels, objects.traits, areas, first, familiarity, mapped.size, mapped.scale)
 
 
 def _answer(model: Model, options: NetworkOptions) -> Answer:
@@ -219,18 +177,6 @@ def _network(model: Model, device: str) -> Network:
 
 
 _OPENED: dict[tuple[str, str, int], Network] = {}
-
-
-def _normalisation(plane: PlaneSource, model: Model) -> Normalisation:
-    wanted = model.description.normalisation
-    return unit_range(sampled(plane), wanted.low, wanted.high, wanted.clip)
-
-
-def _scale(diameter: float | None, model: Model) -> float:
-    """The network's pixels for one of the picture's."""
-    if diameter is None:
-        return 1.0
-    return min(LARGEST_SCALE, model.description.diameter / diameter)
 
 
 def _planes(scratch: Path | None) -> Callable[[tuple[int, ...], Any], Array]:

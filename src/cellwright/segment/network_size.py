@@ -5,6 +5,7 @@ so far beyond the sizes at which it parts objects well. So one look at a small v
 plane is usually enough; where objects are so small in it that it can hardly know, it looks at
 parts of the plane at a scale that suits its first answer. A large plane is never made so small
 that objects would melt into a texture that looks like larger ones: it is looked at in parts.
+A look at the whole of a small plane that happened to be at a good scale need not be repeated.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from cellwright.core.image import Array
 from cellwright.core.method import PlaneSource
 from cellwright.segment.blocks import Window
 from cellwright.segment.network_input import Normalisation
-from cellwright.segment.network_maps import SIZE_UNIT, Answer, Quantised, fill_maps
+from cellwright.segment.network_maps import SIZE_UNIT, UNIT, Answer, Quantised, fill_maps
 from cellwright.segment.object_size import weighted_median
 from cellwright.segment.rescale import ScaledPlane
 
-__all__ = ["LARGEST_SCALE", "Size", "find_size"]
+__all__ = ["LARGEST_SCALE", "Look", "Size", "find_size"]
 
 LOOK = 384
 """Side in pixels of the square in which the network looks for the size of objects."""
@@ -49,13 +50,52 @@ _LEAST = 30
 """Pixels of foreground without which there is no answer."""
 _SMALLEST_SCALE = 1 / 32
 
+_NEAR = 1.12
+"""Factor between a wanted scale and that of a look up to which the look will do: sizes are told
+no more exactly than that, and a network is trained on objects within 1.5 times its own size."""
 
-@dataclass(frozen=True)
+_NEEDED = ("foreground", "size")
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a network said of a whole plane.
+
+    Attributes
+    ----------
+    scale
+        The network's pixels for one of the picture's.
+    maps
+        The channels that were asked for.
+    """
+
+    scale: float
+    maps: Quantised
+
+
+@dataclass(frozen=True, eq=False)
 class Size:
-    """Diameter of a typical object in the picture's pixels, None where none was seen; looks."""
+    """How large objects are, and how that was found out.
+
+    Attributes
+    ----------
+    diameter
+        Of a typical object, in the picture's pixels; None where none was seen.
+    looks
+        How many it took.
+    last
+        The last look, if it was at the whole plane in one piece.
+    """
 
     diameter: float | None
     looks: int
+    last: Look | None = None
+
+    def seen_at(self, scale: float) -> Look | None:
+        """Give the last look if it was near enough to a scale to be used in its stead."""
+        if self.last is None or not 1 / _NEAR <= self.last.scale / scale <= _NEAR:
+            return None
+        return self.last
 
 
 def find_size(
@@ -66,6 +106,7 @@ def find_size(
     *,
     target: float,
     multiple: int,
+    kept: tuple[str, ...] = _NEEDED,
 ) -> Size:
     """Find out how large a typical object is.
 
@@ -79,25 +120,27 @@ def find_size(
         Diameter at which the network sees objects best.
     multiple
         Of which the network's input sides must be.
+    kept
+        Channels that the last look keeps, with ``foreground`` and ``size``.
     """
     rows, columns = plane.shape[:2]
     scale = min(1.0, max(FIRST_SCALE, LOOK / float(np.sqrt(rows * columns))))
-    look_at = _Looks(plane, normalisation, answer, channels, multiple)
+    look_at = _Looks(plane, normalisation, answer, channels, kept, multiple)
     found: float | None = None
     for look in range(1, LOOKS + 1):
-        seen = look_at(scale)
+        seen, last = look_at(scale)
         if seen is None and scale >= 1:
-            return Size(found, look)
+            return Size(found, look, last)
         if seen is not None:
             found = seen / scale
             if (_PLAIN if scale < 1 else _SURE[0]) <= seen <= _SURE[1]:
-                return Size(found, look)
+                return Size(found, look, last)
         wanted = _next_scale(scale, seen, target)
         wanted = float(np.clip(wanted, _SMALLEST_SCALE, LARGEST_SCALE))
         if wanted == scale:
-            return Size(found, look)
+            return Size(found, look, last)
         scale = wanted
-    return Size(found, LOOKS)
+    return Size(found, LOOKS, last)
 
 
 def _next_scale(scale: float, seen: float | None, target: float) -> float:
@@ -116,10 +159,14 @@ class _Looks:
     normalisation: Normalisation
     answer: Answer
     channels: tuple[str, ...]
+    kept: tuple[str, ...]
     multiple: int
 
-    def __call__(self, scale: float) -> float | None:
-        """Diameter of the median object in the network's pixels; None if there is hardly any."""
+    def __call__(self, scale: float) -> tuple[float | None, Look | None]:
+        """Diameter of the median object in the network's pixels, None if there is hardly any.
+
+        With it goes the look, if the plane was looked at as a whole.
+        """
         scaled = ScaledPlane(self.plane, self.normalisation, scale)
         rows, columns = (_parts(length) for length in scaled.shape)
         seen = [
@@ -127,17 +174,22 @@ class _Looks:
             for top, bottom in rows
             for left, right in columns
         ]
-        return _typical(*(np.concatenate(maps) for maps in zip(*seen, strict=True)))
+        foreground, size = (
+            np.concatenate(
+                [maps.one(name, Window(0, 0, *maps.values.shape[1:])).ravel() for maps in seen]
+            )
+            for name in _NEEDED
+        )
+        return _typical(foreground, size), Look(scale, seen[0]) if len(seen) == 1 else None
 
-    def _seen(self, part: _Part) -> tuple[Array, Array]:
-        """Foreground and size of the pixels of a part."""
-        maps = Quantised(("foreground", "size"), np.zeros((2, *part.shape), np.int8))
+    def _seen(self, part: _Part) -> Quantised:
+        """What the network says of a part."""
+        maps = Quantised(self.kept, np.zeros((len(self.kept), *part.shape), np.int8))
         fill_maps(
-            part, self.answer, maps, every=self.channels, unit=1.0, tile=max(part.shape), halo=0,
+            part, self.answer, maps, every=self.channels, unit=UNIT, tile=max(part.shape), halo=0,
             multiple=self.multiple,
         )  # fmt: skip
-        found = maps.read(Window(0, 0, *part.shape))
-        return found["foreground"].ravel(), found["size"].ravel()
+        return maps
 
 
 def _parts(length: int) -> list[tuple[int, int]]:

@@ -1,0 +1,142 @@
+"""A plane as a network sees it: normalised, at the scale that suits it, with what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cellwright.core.errors import UsageError
+from cellwright.core.image import Array
+from cellwright.core.method import PlaneSource
+from cellwright.models.model import Model
+from cellwright.segment.network_input import Normalisation, sampled, unit_range
+from cellwright.segment.network_maps import UNIT, Answer, Quantised, fill_maps
+from cellwright.segment.network_model import CHANNELS
+from cellwright.segment.network_size import LARGEST_SCALE, Size, find_size
+from cellwright.segment.picture_traits import traits_of_picture
+from cellwright.segment.rescale import ScaledPlane
+
+__all__ = ["InMemory", "Mapped", "map_plane"]
+
+MOST_PIXELS = 2**33
+"""Pixels of the plane as the network sees it, at the most."""
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """A plane in memory as a `PlaneSource`."""
+
+    pixels: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(Y, X) or (Y, X, S)."""
+        return tuple(self.pixels.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the pixels."""
+        return self.pixels.dtype
+
+    def read(self, top: int, left: int, bottom: int, right: int) -> Array:
+        """Rows `top` to `bottom`, columns `left` to `right`, ends excluded."""
+        return self.pixels[top:bottom, left:right]
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """A plane as the network sees it, and what it says.
+
+    Attributes
+    ----------
+    plane
+        Normalised, at the network's scale.
+    maps
+        With `CHANNELS`.
+    normalisation
+        Of the plane.
+    size, scale
+        Of the objects, and the network's pixels for one of the picture's.
+    """
+
+    plane: ScaledPlane
+    maps: Quantised
+    normalisation: Normalisation
+    size: Size
+    scale: float
+
+    def traits(self, objects: int) -> Array:
+        """Describe it, with so many objects found; see `traits_of_picture`."""
+        return traits_of_picture(self.plane, self.maps, objects, self.normalisation)
+
+
+def map_plane(
+    plane: PlaneSource,
+    model: Model,
+    answer: Answer,
+    diameter: float | None = None,
+    *,
+    make: Callable[[tuple[int, ...], Any], Array] = np.zeros,
+    told: Callable[[int, int], None] | None = None,
+) -> Mapped:
+    """Show a plane to a network at the scale that suits it.
+
+    Parameters
+    ----------
+    plane
+        (Y, X), or (Y, X, S) in colour.
+    model, answer
+        The network: what it is, and how it is asked.
+    diameter
+        Of a typical object in the plane's pixels; None lets the network find it.
+    make
+        Makes the array of the maps, of zeros, from shape and type.
+    told
+        Hears how many tiles are done, and of how many.
+
+    Raises
+    ------
+    UsageError
+        If the plane is too large at this scale.
+    """
+    description = model.description
+    normalisation = _normalisation(plane, model)
+    size = Size(diameter, 0)
+    if diameter is None:
+        size = find_size(
+            plane, normalisation, answer, description.channels,
+            target=description.diameter, multiple=description.multiple, kept=CHANNELS,
+        )  # fmt: skip
+    scale = _scale(size.diameter, model)
+    near = size.seen_at(scale)
+    if near is not None:
+        scaled = ScaledPlane(plane, normalisation, near.scale)
+        return Mapped(scaled, near.maps, normalisation, size, near.scale)
+    scaled = ScaledPlane(plane, normalisation, scale)
+    if scaled.shape[0] * scaled.shape[1] > MOST_PIXELS:
+        raise UsageError(
+            f"objects of {size.diameter:.1f} px in so large a picture are beyond this method",
+            remedy="give a larger --diameter, or cut the picture into parts",
+        )
+    maps = Quantised(CHANNELS, make((len(CHANNELS), *scaled.shape), np.int8))
+    fill_maps(
+        scaled, answer, maps, every=description.channels, unit=UNIT,
+        tile=description.tile, halo=description.halo, multiple=description.multiple,
+        told=told,
+    )  # fmt: skip
+    return Mapped(scaled, maps, normalisation, size, scale)
+
+
+def _normalisation(plane: PlaneSource, model: Model) -> Normalisation:
+    wanted = model.description.normalisation
+    return unit_range(sampled(plane), wanted.low, wanted.high, wanted.clip)
+
+
+def _scale(diameter: float | None, model: Model) -> float:
+    """The network's pixels for one of the picture's."""
+    if diameter is None:
+        return 1.0
+    return min(LARGEST_SCALE, model.description.diameter / diameter)
