@@ -32,7 +32,6 @@ LARGEST_ROI = 2**26
 """Bytes of one ROI: 64 MiB hold eight million points."""
 LARGEST_SET = 2**30
 """Bytes of all ROIs of a zip, unpacked."""
-_CHUNK = 2**20
 _ENTRY = b"PK\x01\x02"  # begins each entry of a zip's directory (APPNOTE 4.3.12)
 
 _NO_AREA = {
@@ -98,19 +97,15 @@ def _is_roi(name: str) -> bool:
 
 def _unpack(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
     """Read an entry as far as the limit, whatever it claims its size to be."""
-    parts = []
-    size = 0
     with archive.open(entry) as stream:
-        while part := stream.read(_CHUNK):
-            size += len(part)
-            if size > limit:
-                raise UnsupportedError(
-                    f"the zip unpacks to more than {limit:,} bytes at {entry.filename!r}",
-                    where=str(path),
-                    remedy="give the region as a mask image",
-                )
-            parts.append(part)
-    return b"".join(parts)
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise UnsupportedError(
+            f"the zip unpacks to more than {limit:,} bytes at {entry.filename!r}",
+            where=str(path),
+            remedy="give the region as a mask image",
+        )
+    return data
 
 
 def add_roi(mask: Mask, path: Path, name: str, data: bytes) -> int:

@@ -21,7 +21,6 @@ __all__ = ["read_archive", "write_archive"]
 LARGEST = 500_000_000
 """Bytes of a model, as a zip and unpacked: fifty times one of ours."""
 _MOST_FILES = 1_000
-_CHUNK = 2**20  # bytes
 _ENTRY = b"PK\x01\x02"  # begins each entry of a zip's directory (APPNOTE 4.3.12)
 _ENCRYPTED = 1  # bit of an entry's flags
 _OLDEST = (1980, 1, 1, 0, 0, 0)
@@ -109,15 +108,11 @@ def _unpack(path: Path, archive: zipfile.ZipFile) -> dict[str, bytes]:
 
 def _content(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
     """Read a file as far as the limit, whatever it claims its size to be."""
-    parts = []
-    size = 0
     with archive.open(entry) as stream:
-        while part := stream.read(_CHUNK):
-            size += len(part)
-            if size > limit:
-                raise _too_large(path)
-            parts.append(part)
-    return b"".join(parts)
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise _too_large(path)
+    return data
 
 
 def _too_large(path: Path) -> UnsupportedError:
