@@ -70,7 +70,7 @@ def save(name: str, drawn: Array, colours: int = 128) -> None:
     picture.save(PICTURES / name, optimize=True)
 
 
-def found(plane: Array, method: str = "threshold", **options: object) -> Array:
+def found(plane: Array, method: str = "network", **options: object) -> Array:
     """Labels that a method finds in a plane."""
     return cellwright.segment_image(Image(plane, "YX"), method, **options).main_labels.pixels()
 
@@ -84,15 +84,16 @@ def draw_segmentation() -> None:
     )
 
     clumps, truth = simulate_nuclei((200, 260), 45, 24.0, 11, clumping=0.9)
-    compare("threshold_clumps.png", clumps, truth)
+    compare("network_clumps.png", clumps, truth, "network")
+    compare("threshold_clumps.png", clumps, truth, "threshold")
     blurred, truth = simulate_nuclei((200, 260), 45, 24.0, 11, clumping=0.9, blur=7.0)
-    compare("threshold_blurred.png", blurred, truth)
+    compare("threshold_blurred.png", blurred, truth, "threshold")
     sheet, truth = simulate_monolayer((200, 260), 44.0, 3)
     compare("watershed_sheet.png", sheet, truth, "watershed")
-    compare("threshold_sheet.png", sheet, truth)
+    compare("threshold_sheet.png", sheet, truth, "threshold")
 
 
-def compare(name: str, plane: Array, truth: Array, method: str = "threshold") -> None:
+def compare(name: str, plane: Array, truth: Array, method: str) -> None:
     """Draw the true outlines beside those that a method finds."""
     save(name, beside(outlined(plane, truth, TRUE), outlined(plane, found(plane, method))))
 

@@ -53,8 +53,6 @@ def test_the_same_seed_and_step_give_the_same_batch_and_others_another(
         "foreground": (3, 32, 32),
         "size": (3, 32, 32),
         "overlap": (3, 32, 32),
-        "boundary": (3, 32, 32),
-        "distance": (3, 32, 32),
         "offsets": (3, 2, 32, 32),
     }
 

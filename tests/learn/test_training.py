@@ -222,7 +222,7 @@ def test_a_row_of_the_curve_is_a_mean_and_a_line_is_told(
     told: list[str] = []
     train(pictures, settings_of(steps=STEPS + 1), tmp_path, told.append)
     head, row = (tmp_path / "curve.csv").read_text("utf-8").splitlines()
-    assert head == "step,loss,foreground,dice,size,overlap,boundary,distance,offsets"
+    assert head == "step,loss,foreground,dice,size,overlap,offsets"
     values = [float(value) for value in row.split(",")]
     assert values[0] == STEPS
     assert values[1] == pytest.approx(sum(values[2:]), abs=1e-4)

@@ -49,8 +49,8 @@ class Sampling:
     count: int = 4
     diameter: float = 18.0
     jitter: float = 0.4
-    wild: float = 0.12
-    wildest: tuple[float, float] = (4.0, 80.0)
+    wild: float = 0.3
+    wildest: tuple[float, float] = (4.0, 200.0)
     overlaid: float = 0.12
     balance: float = 0.5
 

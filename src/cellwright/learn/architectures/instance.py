@@ -72,7 +72,7 @@ class Instance:
     ('foreground', 'size', 'overlap', 'row_offset', 'column_offset')
     """
 
-    separation: Separation = "both"
+    separation: Separation = "offsets"
     widths: tuple[int, ...] = (24, 48, 96, 160)
     depths: tuple[int, ...] = (1, 1, 2, 2)
 
@@ -218,18 +218,25 @@ class _Compared:
 
     def offsets(self) -> torch.Tensor:
         values = _smooth("offsets", self._maps("row_offset", 2), self.wanted).sum(1)
-        # an object of four times the size is four times as far off and sixteen times as many
-        # pixels: the few large ones of patches of any scale would be most of the loss
-        larger = torch.exp2(self.wanted["size"]).clamp(1.0)
-        return _mean(values, self.objects / larger, self.objects)
+        return _mean(values, self.objects / self._larger, self.objects)
 
     def rays(self) -> torch.Tensor:
         every = slice(_RAY_STEP // 2, None, _RAY_STEP)
         places = (..., every, every)
         values = _smooth("rays", self._maps("ray_0", RAYS)[places], self.wanted).mean(1)
         # a place deep inside knows more of its outline: as in StarDist
-        weight = self.objects[places] * self.wanted["distance"][places]
-        return _mean(values, weight, weight)
+        deep = self.objects[places] * self.wanted["distance"][places]
+        weight = deep / self._larger[places]
+        return _mean(values, weight, deep)
+
+    @property
+    def _larger(self) -> torch.Tensor:
+        """How many times as large as `SIZE_UNIT` an object is, 1 at the least: lengths count less.
+
+        An object of four times the size has lengths four times as wrong, and sixteen times as
+        many pixels: the few large ones of patches at any scale would be most of the loss.
+        """
+        return torch.exp2(self.wanted["size"]).clamp(1.0)
 
     def _maps(self, first: str, count: int = 1) -> torch.Tensor:
         """(N, count, Y, X) of channels that follow each other."""
