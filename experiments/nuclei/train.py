@@ -9,12 +9,14 @@ from pathlib import Path
 import torch
 from data import PERCENTILES, training_and_validation
 
+from cellwright.engine.allocation import keep_freed_memory
 from cellwright.learn.pictures import load
 from cellwright.learn.training import Settings, train
 
 
 def main(data: str, out: str, *changes: str) -> None:
     """Train; changes are such as ``steps=500`` or ``architecture.separation=rays``."""
+    keep_freed_memory()
     torch.set_num_threads(2)
     settings = Settings().model_dump(mode="json")
     for change in changes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -164,20 +165,42 @@ def train(
     curve = Curve(folder / CURVE, first)
     state.network.train()
     start, waited = time.monotonic(), 0.0
-    for step in range(first, settings.steps):
-        asked = time.monotonic()
-        batch = batches(step)
-        waited += time.monotonic() - asked
+    for step, batch, seconds in _drawn_ahead(batches, range(first, settings.steps)):
+        waited += seconds
         parts = _stepped(state, batch, step, settings, folder)
         if means := curve.add(step + 1, parts):
-            seconds = time.monotonic() - start
+            passed = time.monotonic() - start
             told(
                 f"step {step + 1}: loss {means['loss']:.4f}, "
-                f"{seconds / (step + 1 - first):.2f} s a step, {waited / seconds:.0%} data"
+                f"{passed / (step + 1 - first):.2f} s a step, {waited / passed:.0%} of it waiting "
+                "for data"
             )
         if (step + 1) % settings.checkpoint_steps == 0 or step + 1 == settings.steps:
             save(folder / CHECKPOINT, step + 1, state)
     return state.average.eval()
+
+
+def _drawn_ahead(batches: Batches, steps: range) -> Iterator[tuple[int, Batch, float]]:
+    """Draw each step's batch while the one before is learnt from.
+
+    Yields
+    ------
+    tuple
+        The step, its batch, and for how many seconds it was waited for.
+    """
+    if not steps:
+        return
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as beside:
+        coming = beside.submit(batches, steps.start)
+        for step in steps:
+            asked = time.monotonic()
+            batch = coming.result()
+            torch.set_num_threads(threads)  # the thread beside has changed it for all
+            waited = time.monotonic() - asked
+            if step + 1 < steps.stop:
+                coming = beside.submit(batches, step + 1)
+            yield step, batch, waited
 
 
 def average_of(folder: Path) -> tuple[Settings, nn.Module]:
