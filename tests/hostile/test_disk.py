@@ -64,16 +64,17 @@ def test_a_folder_without_permission_is_a_message(pictures: Path, tmp_path: Path
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == os.getuid() and folder != Path("/tmp"):
             folder.chmod(folder.stat().st_mode | 0o055)
-    # as root, everything is imported first: the user nobody may not be allowed to read it
+    # as root, everything is imported first: the user nobody may not be allowed to read it, nor the
+    # file of a model
     code = (
         "import os, sys\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
         "import cellwright\n"
-        "make = lambda: ThreadPoolExecutor(1)\n"
-        f"cellwright.analyze({str(pictures)!r}, {str(tmp_path / 'first')!r}, make_executor=make)\n"
+        "how = {'method': 'threshold', 'make_executor': lambda: ThreadPoolExecutor(1)}\n"
+        f"cellwright.analyze({str(pictures)!r}, {str(tmp_path / 'first')!r}, **how)\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
         "try:\n"
-        f"    cellwright.analyze({str(pictures)!r}, {str(locked / 'run')!r}, make_executor=make)\n"
+        f"    cellwright.analyze({str(pictures)!r}, {str(locked / 'run')!r}, **how)\n"
         "except OSError as error: print(type(error).__name__, error)\n"
     )
 
