@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from data import training_and_validation
+from data import resampled, training_and_validation
 from validate import COLUMNS, brought_back, decoder_of
 
 from cellwright.core.image import Array
@@ -52,11 +52,7 @@ def main(data: str, diameter: str = "18", least_area: str = "30") -> None:
         truth = read_labels(example).astype(np.int32)
         scale = min(LARGEST_SCALE, float(diameter) / median_diameter(truth)) if truth.any() else 1.0
         shape = scaled_shape(truth.shape, scale)
-        rows, columns = (
-            ((np.arange(there) + 0.5) * here / there).astype(np.intp)
-            for there, here in zip(shape, truth.shape, strict=True)
-        )
-        maps = perfect_maps(np.ascontiguousarray(truth[np.ix_(rows, columns)]))
+        maps = perfect_maps(resampled(truth, shape))
         labels = brought_back(decode(maps), maps, truth.shape, 0.0)
         scores.append(score_picture(truth, labels, image=example.name))
         kinds[example.name] = example.kind

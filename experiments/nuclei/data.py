@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
+from cellwright.core.image import Array
 from cellwright.datasets.example import Example, examples_in, read_labels, read_pixels, with_groups
 from cellwright.datasets.splits import split
 from cellwright.datasets.tiles import groups_of
@@ -19,3 +22,12 @@ def training_and_validation(data: Path) -> tuple[list[Example], list[Example]]:
     examples = [example for name in SETS for example in examples_in(data / name)]
     pictures = ((e.name, read_pixels(e), read_labels(e)) for e in examples)
     return split(with_groups(examples, groups_of(pictures)), SHARE)
+
+
+def resampled(labels: Array, shape: tuple[int, ...]) -> Array:
+    """Labels at another scale, (Y, X): each pixel takes the label under its middle."""
+    rows, columns = (
+        ((np.arange(there) + 0.5) * here / there).astype(np.intp)
+        for there, here in zip(shape, labels.shape, strict=True)
+    )
+    return np.ascontiguousarray(labels[np.ix_(rows, columns)])

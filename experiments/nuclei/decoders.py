@@ -13,9 +13,9 @@ from skimage.draw import polygon
 from skimage.segmentation import watershed
 
 from cellwright.core.image import Array
-from cellwright.learn.architectures.instance import RAYS, UNIT
+from cellwright.learn.architectures.instance import RAYS
 from cellwright.segment.blocks import Window
-from cellwright.segment.network_maps import Quantised
+from cellwright.segment.network_maps import UNIT, Quantised
 from cellwright.segment.peaks import peaks
 
 SEED = 0.5

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from data import PERCENTILES, training_and_validation
+from data import PERCENTILES, resampled, training_and_validation
 
 from cellwright.core.image import Array
 from cellwright.datasets.example import Example, read_labels, read_pixels
@@ -105,11 +105,8 @@ def score(model: Model, network: Network, examples: list[Example]) -> dict[str, 
         labels = np.zeros(mapped.plane.shape, np.uint32)
         find_objects(mapped.maps, labels, decoding_of(model.description))
         truth = read_labels(example)
-        rows, columns = (
-            ((np.arange(there) + 0.5) * here / there).astype(np.intp)
-            for there, here in zip(truth.shape, labels.shape, strict=True)
-        )
-        scores.append(score_picture(truth, labels[np.ix_(rows, columns)], image=example.name))
+        found = resampled(labels, truth.shape)
+        scores.append(score_picture(truth, found, image=example.name))
     overall = summarise(scores, {}).overall.scores
     return {name: overall[name].value for name in ("dsb_ap_50", "dsb_ap_mean")}
 

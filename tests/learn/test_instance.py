@@ -12,8 +12,8 @@ pytest.importorskip("torch", reason="the extra [train] is not installed")
 import torch
 
 from cellwright.core.image import Array
-from cellwright.learn.architectures.instance import RAYS, UNIT, Instance, Separation
-from cellwright.segment.network_maps import SIZE_UNIT
+from cellwright.learn.architectures.instance import RAYS, Instance, Separation
+from cellwright.segment.network_maps import SIZE_UNIT, UNIT
 
 EACH = pytest.mark.parametrize("separation", get_args(Separation))
 SHAPE = (32, 32)

@@ -16,7 +16,7 @@ from cellwright.learn import targets
 from cellwright.learn.networks import UNet
 from cellwright.segment.network_maps import SIZE_UNIT, UNIT
 
-__all__ = ["RAYS", "UNIT", "Instance", "Separation"]
+__all__ = ["RAYS", "Instance", "Separation"]
 
 Separation = Literal["distance", "offsets", "rays", "both"]
 """What parts touching objects: the distance to the edge, and the boundaries between neighbours;
