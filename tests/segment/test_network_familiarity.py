@@ -115,6 +115,7 @@ def test_other_things_are_unlike_with_a_reason(fingerprint: dict[str, Any]) -> N
         found = judged(picture, fingerprint)
         assert found.unlike, name
         assert found.reason, name
+        assert "; " not in found.reason  # which parts one warning from the next in a report
     assert "noise" in judged(others["noise"], fingerprint).reason
 
 

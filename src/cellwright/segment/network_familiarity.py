@@ -129,7 +129,7 @@ def unlike(
     told = above or [int(np.nanargmax(parts))]
     reasons = ["it looks like noise alone, as an empty field does"] if _noise(own) else []
     reasons += [_words(*worst[PARTS[index]], own, known) for index in told]
-    return Familiarity(score, 1.0, "; ".join(list(dict.fromkeys(reasons))[:_MOST_REASONS]))
+    return Familiarity(score, 1.0, ", and ".join(list(dict.fromkeys(reasons))[:_MOST_REASONS]))
 
 
 def _noise(own: Mapping[str, float]) -> bool:

@@ -124,8 +124,8 @@ def _familiar(found: Familiarity | None, model: str) -> dict[str, float | str]:
     told: dict[str, float | str] = {"unlike": round(found.score, 3), "unlike_reason": found.reason}
     if found.unlike:
         told["unlike_warning"] = (
-            f"this picture is unlike those that the model {model} knows: {found.reason}; "
-            "look at the outlines before you use its numbers"
+            f"this picture is unlike those that the model {model} knows: {found.reason} "
+            "(look at the outlines before you use its numbers)"  # "; " would part two warnings
         )
     return told
 
