@@ -80,3 +80,16 @@ def test_turning_colours_leaves_grey_where_it_is() -> None:
     grey = torch.rand(1, 8, 8).expand(3, -1, -1)
     found = hue.do(Scene(grey, np.zeros((8, 8), np.int32), np.random.default_rng(1)))
     assert torch.allclose(found, grey, atol=1e-6)
+
+
+def test_a_share_of_the_changes(pictures: list[Picture]) -> None:
+    patch = patch_of(pictures[2], 64)
+
+    def changed(share: float) -> float:
+        found = [augmented(patch, np.random.default_rng(seed), False, share) for seed in range(80)]
+        return float(np.mean([not torch.equal(pixels, patch.pixels) for pixels in found]))
+
+    assert changed(0) == 0
+    # a grey patch is left as it is with the product of the shares of what is not done: 0.60, 0.02
+    assert 0.25 < changed(0.15) < 0.58
+    assert changed(1) > 0.9

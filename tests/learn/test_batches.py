@@ -54,6 +54,7 @@ def test_the_same_seed_and_step_give_the_same_batch_and_others_another(
         "size": (3, 32, 32),
         "overlap": (3, 32, 32),
         "offsets": (3, 2, 32, 32),
+        "touching": (3, 32, 32),
     }
 
 

@@ -146,3 +146,26 @@ def test_offsets_count_less_in_objects_larger_than_the_unit(area: int, shares: f
     inside = torch.ones(1, side, side, dtype=torch.bool)
     expected = 0.7 * (1 - 0.1 / 2) * shares
     assert float(instance.loss(maps, wanted, inside)["offsets"]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("more", [0.0, 3.0])
+def test_offsets_count_more_in_objects_that_touch(more: float) -> None:
+    """Of three objects of nine pixels two touch; the error is one unit in one of them."""
+    labels = np.zeros((5, 12), np.int32)
+    labels[1:4, 1:4], labels[1:4, 4:7], labels[1:4, 9:] = 1, 2, 3
+    instance = Instance("offsets", more_touching=more)
+    found = instance.targets(labels, labels < 0, labels >= 0)
+    wanted = {name: torch.from_numpy(a.astype(np.float32))[None] for name, a in found.items()}
+    row = instance.channels.index("row_offset")
+
+    def cost(wrong: int) -> float:
+        maps = torch.zeros(1, len(instance.channels), *labels.shape)
+        maps[:, row : row + 2] = wanted["offsets"]
+        maps[:, row] += torch.from_numpy(labels == wrong).float()
+        inside = torch.ones(1, *labels.shape, dtype=torch.bool)
+        return float(instance.loss(maps, wanted, inside)["offsets"])
+
+    alone = 0.7 * (1 - 0.1 / 2) / 3
+    assert cost(3) == pytest.approx(alone)
+    assert cost(1) == pytest.approx((1 + more) * alone)
+    assert cost(2) == pytest.approx((1 + more) * alone)

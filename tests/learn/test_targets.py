@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
 
 from cellwright.core.image import Array
-from cellwright.learn.targets import boundary, centre_offsets, distance, rays, sizes
+from cellwright.learn.targets import boundary, centre_offsets, distance, rays, sizes, touching
 
 LABELS = hn.arrays(np.int32, hn.array_shapes(min_dims=2, max_dims=2, max_side=12),
                    elements=st.integers(0, 4))  # fmt: skip
@@ -28,6 +28,21 @@ def test_a_boundary_is_two_rims_and_a_gap_of_one_pixel() -> None:
     ]
     assert boundary(labels_of("1100222")).tolist() == [[False] * 7]
     assert boundary(labels_of("110222")).tolist() == [[False, False, True, False, False, False]]
+
+
+def test_objects_touch_if_three_pixels_of_a_rim_lie_at_another() -> None:
+    labels = np.zeros((8, 8), np.int32)
+    labels[0:2, 0:2] = 1
+    labels[2:4, 2:4] = 2  # one corner at a corner
+    labels[5:8, 0:3] = 3
+    labels[5:8, 3:6] = 4  # side by side
+    assert set(np.unique(labels[touching(labels)])) == {3, 4}
+    np.testing.assert_array_equal(touching(labels), np.isin(labels, (3, 4)))
+
+
+def test_no_objects_touch_nothing() -> None:
+    assert not touching(np.zeros((4, 4), np.int32)).any()
+    assert not touching(np.ones((4, 4), np.int32)).any()
 
 
 def test_the_distance_is_a_share_of_each_objects_largest() -> None:

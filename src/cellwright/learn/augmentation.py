@@ -61,7 +61,7 @@ class Change:
     colour: float
 
 
-def augmented(patch: Patch, random: Random, colour: bool) -> torch.Tensor:
+def augmented(patch: Patch, random: Random, colour: bool, share: float = 1.0) -> torch.Tensor:
     """Pixels of a patch as another laboratory might have taken them.
 
     Parameters
@@ -72,6 +72,8 @@ def augmented(patch: Patch, random: Random, colour: bool) -> torch.Tensor:
         Where chance comes from.
     colour
         Whether its channels differ.
+    share
+        Factor of the probabilities of the changes.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def augmented(patch: Patch, random: Random, colour: bool) -> torch.Tensor:
     """
     pixels = patch.pixels
     for change in CHANGES:
-        if random.random() < (change.colour if colour else change.grey):
+        if random.random() < share * (change.colour if colour else change.grey):
             pixels = change.do(Scene(pixels, patch.labels, random))
     return pixels.clamp(*CLIP)
 

@@ -40,6 +40,8 @@ class Sampling:
         Smallest and largest diameter of all patches, in pixels.
     overlaid
         Share of bright patches on which another is laid, so that nuclei overlap.
+    changed
+        Factor of the probabilities of `cellwright.learn.augmentation.CHANGES`.
     balance
         Pictures of a kind are drawn with the power -balance of their number: 0 draws all
         pictures alike, 1 all kinds.
@@ -49,9 +51,10 @@ class Sampling:
     count: int = 4
     diameter: float = 18.0
     jitter: float = 0.4
-    wild: float = 0.3
+    wild: float = 0.2
     wildest: tuple[float, float] = (4.0, 200.0)
     overlaid: float = 0.12
+    changed: float = 0.5
     balance: float = 0.5
 
 
@@ -160,7 +163,7 @@ class Batches:
             patch, overlap = overlaid(
                 patch, cut(picture, random_view(picture, side, diameter, random), side)
             )
-        pixels = augmented(patch, random, picture.is_colour)
+        pixels = augmented(patch, random, picture.is_colour, self.sampling.changed)
         wanted = self.architecture.targets(patch.labels, overlap, patch.inside.numpy())
         return _Sample(pixels, wanted, patch.inside)
 

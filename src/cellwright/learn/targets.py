@@ -8,10 +8,14 @@ from scipy import ndimage
 
 from cellwright.core.image import Array
 
-__all__ = ["boundary", "centre_offsets", "distance", "rays", "sizes"]
+__all__ = ["boundary", "centre_offsets", "distance", "rays", "sizes", "touching"]
 
 BOUNDARY_WIDTH = 3
 """Side in pixels of the square in which two objects must lie for its middle to be a boundary."""
+
+
+LEAST_BORDER = 3
+"""Pixels of an object's rim that lie at another one if the two touch."""
 
 
 def boundary(labels: Array, width: int = BOUNDARY_WIDTH) -> Array:
@@ -38,6 +42,32 @@ def boundary(labels: Array, width: int = BOUNDARY_WIDTH) -> Array:
     none = np.iinfo(np.int32).max
     lowest = ndimage.minimum_filter(np.where(labels > 0, labels, none), width, mode="nearest")
     found: Array = (highest != lowest) & (lowest != none)
+    return found
+
+
+def touching(labels: Array) -> Array:
+    """Pixels of objects that touch or nearly touch another one.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) int32.
+
+    Returns
+    -------
+    Array
+        (Y, X) bool, all pixels of an object alike.
+
+    Examples
+    --------
+    >>> labels = np.zeros((5, 9), np.int32)
+    >>> labels[1:4, 1:3], labels[1:4, 3:5], labels[1:4, 7:] = 1, 2, 3
+    >>> touching(labels)[2].astype(int)
+    array([0, 1, 1, 1, 1, 0, 0, 0, 0])
+    """
+    of_border = np.bincount(labels[boundary(labels)], minlength=int(labels.max()) + 1)
+    of_border[0] = 0
+    found: Array = (of_border >= LEAST_BORDER)[labels]
     return found
 
 

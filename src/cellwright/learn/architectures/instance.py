@@ -65,6 +65,9 @@ class Instance:
         What parts touching objects.
     widths, depths
         Of the network; see `UNet`.
+    more_touching
+        How much more the ways to the middle count in objects that touch another one: whether two
+        objects are told apart is decided there.
 
     Examples
     --------
@@ -75,6 +78,7 @@ class Instance:
     separation: Separation = "offsets"
     widths: tuple[int, ...] = (24, 48, 96, 160)
     depths: tuple[int, ...] = (1, 1, 2, 2)
+    more_touching: float = 3.0
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -124,6 +128,7 @@ class Instance:
             wanted["distance"] = targets.distance(labels)
         if "row_offset" in self.channels:
             wanted["offsets"] = targets.centre_offsets(labels, inside) / UNIT
+            wanted["touching"] = targets.touching(labels).astype(np.float32)
         if "ray_0" in self.channels:
             wanted["rays"] = targets.rays(labels, RAYS, _RAY_STEP) / UNIT
         return wanted
@@ -147,7 +152,7 @@ class Instance:
         dict
             By name, each a number.
         """
-        compared = _Compared(maps, wanted, inside.float(), self.channels)
+        compared = _Compared(maps, wanted, inside.float(), self)
         parts = {
             "foreground": compared.cross_entropy("foreground"),
             "dice": compared.dice(),
@@ -177,14 +182,14 @@ class _Compared:
         Targets by name, with a first axis N.
     counted
         (N, Y, X) 1 where a pixel counts, else 0.
-    channels
-        Names of the maps.
+    architecture
+        Names the maps.
     """
 
     maps: torch.Tensor
     wanted: Mapping[str, torch.Tensor]
     counted: torch.Tensor
-    channels: tuple[str, ...]
+    architecture: Instance
 
     @cached_property
     def objects(self) -> torch.Tensor:
@@ -218,7 +223,12 @@ class _Compared:
 
     def offsets(self) -> torch.Tensor:
         values = _smooth("offsets", self._maps("row_offset", 2), self.wanted).sum(1)
-        return _mean(values, self.objects / self._larger, self.objects)
+        weight = (
+            self.objects
+            / self._larger
+            * (1 + self.architecture.more_touching * self.wanted["touching"])
+        )
+        return _mean(values, weight, self.objects)
 
     def rays(self) -> torch.Tensor:
         every = slice(_RAY_STEP // 2, None, _RAY_STEP)
@@ -240,7 +250,7 @@ class _Compared:
 
     def _maps(self, first: str, count: int = 1) -> torch.Tensor:
         """(N, count, Y, X) of channels that follow each other."""
-        index = self.channels.index(first)
+        index = self.architecture.channels.index(first)
         return self.maps[:, index : index + count]
 
 
