@@ -262,7 +262,7 @@ def test_no_picture_is_enlarged_more_than_threefold(model: str) -> None:
     columns=st.integers(1, 70),
     diameter=st.floats(3, 60),
     min_area=st.none() | st.floats(0, 200),
-    confidence=st.floats(0, 1),
+    confidence=st.none() | st.floats(0, 1),
 )
 def test_numbers_have_no_gaps_and_the_table_fits_whatever_is_left_out(
     model: str,
@@ -271,14 +271,26 @@ def test_numbers_have_no_gaps_and_the_table_fits_whatever_is_left_out(
     columns: int,
     diameter: float,
     min_area: float | None,
-    confidence: float,
+    confidence: float | None,
 ) -> None:
     picture = lattice((rows, columns), spacing=9, radius=3.5, seed=seed)
     labels = found(picture, model, diameter=diameter, min_area=min_area, confidence=confidence)
     assert_sound(labels, (rows, columns))
-    assert (table_of(labels)["confidence"] >= confidence).all()
+    assert (table_of(labels)["confidence"] >= (confidence or 0)).all()
     if labels.count:
         assert np.bincount(labels.pixels().ravel())[1:].min() >= max(1, min_area or 0)
+
+
+def test_the_models_own_least_confidence_holds_where_none_is_stated(tmp_path: Path) -> None:
+    # without weights an object's confidence is its mean probability
+    picture, _ = blobs((90, 90), [(20, 20, 0.9), (60, 60, 0.9), (25, 60, 0.45)])
+    everything = table_of(found(picture, str(write_blobs(tmp_path / "all.zip"))))["confidence"]
+    assert everything.size == 3
+    least = float(everything.min() + 1e-4)
+    model = str(write_blobs(tmp_path / "sure.zip", calibration={"least": least}))
+    assert found(picture, model).count == 2
+    assert found(picture, model, confidence=0.0).count == 3
+    assert found(picture, model, confidence=1.0).count == 0
 
 
 def test_objects_that_vanish_at_the_pictures_own_pixels_leave_no_gap(model: str) -> None:
@@ -345,6 +357,8 @@ def test_an_answer_that_is_not_a_number_is_refused() -> None:
         ({"decoder": {"name": "votes", "version": 1, "options": {"x": 1}}}, "decoder.options.x"),
         ({"calibration": {"weights": {"doubt": 1.0}, "intercept": 0.0}}, "calibrated on other"),
         ({"calibration": {"weights": "many"}}, "calibrated on other"),
+        ({"calibration": {"least": 1.5}}, "least confidence is 1.5"),
+        ({"calibration": {"least": "none"}}, "least confidence is 'none'"),
         (
             {"channels": ("foreground", "row_offset", "size", "boundary", "distance")},
             "no column_offset and no overlap",

@@ -36,8 +36,12 @@ class NetworkOptions(Options):
     min_area: float | None = Field(
         None, ge=0, description="Smallest object in pixels; without, the model's own."
     )
-    confidence: float = Field(
-        0.0, ge=0, le=1, description="Leave out objects of which the model is less sure than this."
+    confidence: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Leave out objects that are right with less probability than this; without, "
+        "the model's own.",
     )
     flips: bool = Field(
         False, description="Ask the network four times, of mirrored pictures too: takes longer."

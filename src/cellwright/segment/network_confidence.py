@@ -12,7 +12,7 @@ from cellwright.core.image import Array
 from cellwright.segment.network_maps import SIZE_UNIT
 from cellwright.segment.network_objects import TRAITS
 
-__all__ = ["FEATURES", "confidence_of", "features_of", "fitted"]
+__all__ = ["FEATURES", "confidence_of", "features_of", "fitted", "least_confidence"]
 
 FEATURES = ("doubt", "thin", "spread", "size", "size_above", "small", "overlap")
 """What the confidence is a function of; see `features_of`."""
@@ -78,6 +78,17 @@ def confidence_of(traits: Array, calibration: Mapping[str, Any]) -> Array:
     score = features_of(traits) @ weights + calibration["intercept"]
     confidence: Array = expit(score)
     return confidence
+
+
+def least_confidence(calibration: Mapping[str, Any]) -> float:
+    """Below which the model leaves objects out by itself: its ``least``, 0 where it has none.
+
+    Examples
+    --------
+    >>> least_confidence({"least": 0.4}), least_confidence({})
+    (0.4, 0.0)
+    """
+    return float(calibration.get("least", 0.0))
 
 
 def fitted(traits: Array, right: Array, share: Array | None = None) -> dict[str, Any]:

@@ -83,6 +83,12 @@ def _check(description: Description) -> None:
 
 
 def _check_calibration(calibration: Mapping[str, Any]) -> None:
+    least = calibration.get("least", 0.0)
+    if not _is_number(least) or not 0 <= least <= 1:
+        raise UnsupportedError(
+            f"its calibration's least confidence is {least!r}, and not between 0 and 1",
+            remedy="take another model, or package it again",
+        )
     if "weights" not in calibration:
         return
     weights = calibration["weights"]

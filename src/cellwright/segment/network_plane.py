@@ -16,7 +16,7 @@ from cellwright.engine.threads import threads
 from cellwright.models.model import Model
 from cellwright.segment.blocks import Grid, Scratch, Window
 from cellwright.segment.decoders.votes import level_of
-from cellwright.segment.network_confidence import confidence_of
+from cellwright.segment.network_confidence import confidence_of, least_confidence
 from cellwright.segment.network_familiarity import Familiarity, unlike
 from cellwright.segment.network_mapping import map_plane
 from cellwright.segment.network_maps import Answer, Quantised, flipped
@@ -100,7 +100,8 @@ def segment_plane(
     seen = look(plane, options, scratch, progress)
     description = seen.model.description
     confidence = confidence_of(seen.traits, description.calibration)
-    keep = confidence >= options.confidence
+    least = options.confidence
+    keep = confidence >= (least_confidence(description.calibration) if least is None else least)
     keep[0] = False
     keep &= seen.areas >= max(1, options.min_area or 0)
     numbers = numbers_by_place(seen.first, keep)
