@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cellwright.core.image import Array
 from cellwright.segment.decoders.votes import VotesOptions, decode
-from cellwright.segment.network_maps import Quantised
+from cellwright.segment.network_maps import SIZE_UNIT, Quantised, steps_of
 from cellwright.segment.network_objects import TRAITS, find_objects
 from cellwright.simulate.nuclei import simulate_nuclei
 
@@ -26,14 +26,15 @@ def perfect_maps(labels: Array, noise: float = 0.0, seed: int = 0) -> dict[str, 
         middle = np.bincount(labels.ravel(), place.ravel()) / area
         way = middle[labels] - place + random.normal(0, noise, labels.shape)
         maps[name] = np.where(labels > 0, way, 0).astype(np.float32)
-    maps["size"] = np.zeros(labels.shape, np.float32)
+    diameter = 2 * np.sqrt(area / np.pi)
+    maps["size"] = np.where(labels > 0, np.log2(diameter)[labels], 0).astype(np.float32)
     maps["overlap"] = np.full(labels.shape, -4.0, np.float32)
     return maps
 
 
 def quantised(maps: dict[str, Array]) -> Quantised:
-    steps = {"row_offset": 0.25, "column_offset": 0.25}
-    values = [np.rint(m / steps.get(name, 1 / 16)) for name, m in maps.items()]
+    stored = maps | {"size": maps["size"] - np.float32(np.log2(SIZE_UNIT))}
+    values = [np.rint(m / steps_of(name)) for name, m in stored.items()]
     return Quantised(tuple(maps), np.clip(np.stack(values), -127, 127).astype(np.int8))
 
 
@@ -84,15 +85,61 @@ def test_a_clump_without_a_clear_middle_is_still_one_object() -> None:
     assert len(np.unique(found.labels)) == 2
 
 
+def spindle() -> tuple[dict[str, Array], Array]:
+    """Maps of an object of 10 by 50 px, whose halves point to middles of their own."""
+    labels = np.zeros((40, 80), np.int32)
+    labels[15:25, 10:35], labels[15:25, 35:60] = 1, 2
+    maps = perfect_maps(labels)
+    whole = perfect_maps((labels > 0).astype(np.int32))
+    return maps | {"size": whole["size"]}, labels
+
+
+@pytest.mark.parametrize("join", [0.0, 0.05, 0.3])
+def test_halves_that_speak_of_a_whole_are_joined(join: float) -> None:
+    maps, halves = spindle()
+    assert same_partition(decode(maps, OPTIONS).labels, halves)
+    found = decode(maps, VotesOptions(join=join))
+    assert same_partition(found.labels, (halves > 0).astype(np.int32))
+    [number] = np.unique(found.labels)[1:]
+    assert 0 < found.spread[number] < 1  # of the votes about the middles of the halves
+
+
+def test_halves_that_gain_less_than_is_asked_stay_apart() -> None:
+    maps, halves = spindle()
+    maps["size"] -= np.float32(0.3)  # of half an octave: nearer to the halves than to the whole
+    assert same_partition(decode(maps, VotesOptions(join=0.05)).labels, halves)
+
+
+def test_whole_objects_that_touch_are_not_joined() -> None:
+    labels = discs((60, 90), [(30, 25), (30, 43), (30, 61)], 9.5)
+    found = decode(perfect_maps(labels, noise=0.7), VotesOptions(join=0.05))
+    assert same_partition(found.labels, labels)
+
+
+def test_halves_that_touch_with_a_corner_only_are_not_joined() -> None:
+    labels = np.zeros((40, 60), np.int32)
+    labels[5:18, 5:25], labels[18:31, 23:43] = 1, 2  # two pixels
+    maps = perfect_maps(labels) | {"size": perfect_maps((labels > 0).astype(np.int32))["size"]}
+    assert same_partition(decode(maps, VotesOptions(join=0.05)).labels, labels)
+
+
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 1000), core=st.sampled_from([96, 128, 200]))
-def test_windows_of_any_size_give_the_same_objects(seed: int, core: int) -> None:
+@given(
+    seed=st.integers(0, 1000),
+    core=st.sampled_from([96, 128, 200]),
+    larger=st.sampled_from([None, 0.0, 0.5]),
+)
+def test_windows_of_any_size_give_the_same_objects(
+    seed: int, core: int, larger: float | None
+) -> None:
     _, truth = simulate_nuclei((260, 300), n=80, diameter_px=20, seed=seed, clumping=0.6)
-    maps = quantised(perfect_maps(truth.astype(np.int32), noise=1.2, seed=seed))
+    perfect = perfect_maps(truth.astype(np.int32), noise=1.2, seed=seed)
+    perfect["size"] += np.float32(larger or 0)  # by half an octave: many seem to be halves
+    maps, options = quantised(perfect), VotesOptions(join=None if larger is None else 0.05)
     whole, parts = (np.zeros(truth.shape, np.uint32) for _ in range(2))
-    one = find_objects(maps, whole, OPTIONS, core_side=4096)
-    other = find_objects(maps, parts, OPTIONS, core_side=core)
-    assert one.count == other.count > 30
+    one = find_objects(maps, whole, options, core_side=4096)
+    other = find_objects(maps, parts, options, core_side=core)
+    assert one.count == other.count > 20
     assert same_partition(whole, parts)
 
 

@@ -11,12 +11,13 @@ from cellwright.core.image import Array
 from cellwright.segment.blocks import Grid, Window
 from cellwright.segment.decoders.votes import (
     REACH,
+    SAID,
     Decoded,
     VotesOptions,
     decode_pixels,
     level_of,
 )
-from cellwright.segment.network_maps import Quantised, steps_of
+from cellwright.segment.network_maps import SIZE_UNIT, Quantised, steps_of
 
 __all__ = ["CORE", "TRAITS", "Objects", "find_objects"]
 
@@ -113,11 +114,12 @@ def _decoded(maps: Quantised, window: Window, options: VotesOptions) -> Decoded:
     """Decode a window; the maps stay bytes but for the pixels of the foreground."""
     least = np.floor(level_of(options) / np.float32(steps_of("foreground")))
     places = np.flatnonzero(maps.stored("foreground", window) > least)
-    down, right = (
-        maps.stored(name, window).ravel()[places] * np.float32(steps_of(name))
-        for name in ("row_offset", "column_offset")
-    )
-    return decode_pixels(window.shape, places, down, right, options)
+    said = {
+        name: maps.stored(name, window).ravel()[places] * np.float32(steps_of(name))
+        for name in SAID
+    }
+    said["size"] += np.float32(np.log2(SIZE_UNIT))
+    return decode_pixels(window.shape, places, said, options)
 
 
 def _with_peak_in(decoded: Decoded, core: Window, window: Window) -> Array:

@@ -2,7 +2,8 @@
 
 The pixels of the foreground vote for the place they point to. The votes, smoothed a little, make
 a landscape of sharp peaks, one an object, and each pixel goes with the basin it voted for. Nuclei
-that touch are far apart in this landscape, however long their common border is.
+that touch are far apart in this landscape, however long their common border is. Long nuclei may have
+two peaks; `joining` tells them from two nuclei.
 
 All that decides about an object lies within `REACH` of it, so a plane can be decoded window by
 window: an object belongs to the window's core that holds its peak.
@@ -20,9 +21,19 @@ from scipy import ndimage
 from cellwright.core.image import Array
 from cellwright.core.method import Options
 from cellwright.segment.decoders.fragments import give_to_neighbours, largest_pieces
+from cellwright.segment.decoders.joining import joined
 from cellwright.segment.decoders.landscape import sparse_basins
 
-__all__ = ["REACH", "VERSION", "Decoded", "VotesOptions", "decode", "decode_pixels", "level_of"]
+__all__ = [
+    "REACH",
+    "SAID",
+    "VERSION",
+    "Decoded",
+    "VotesOptions",
+    "decode",
+    "decode_pixels",
+    "level_of",
+]
 
 VERSION = 1
 """Of this decoder: a model that was tuned with a newer one is refused."""
@@ -30,10 +41,14 @@ VERSION = 1
 REACH = 128
 """Pixels around a core that are looked at: the longest way to a middle (31), and three times as
 much for chains of basins that touch. On maps of smooth noise, where every peak touches the next,
-64 leave some pixels in a hundred thousand that depend on the windows, and 96 leave none."""
+64 leave some pixels in a hundred thousand that depend on the windows, and 96 leave none, nor with
+objects that are joined."""
 
 LONGEST = 31.0
 """Longest way from a pixel to its object's middle, in pixels."""
+
+SAID = ("row_offset", "column_offset", "size")
+"""What is known of a pixel of the foreground; see `decode`."""
 
 _TRUNCATE = 3.0
 _ROUNDS = 8
@@ -49,6 +64,13 @@ class VotesOptions(Options):
         0.7, gt=0, le=1, description="Two peaks are one if the pass between them is this high."
     )
     least_area: float = Field(15, ge=1, description="Smallest object, in the network's pixels.")
+    join: float | None = Field(
+        None,
+        ge=0,
+        le=0.5,
+        description="Two objects that touch are one if their sizes are then nearer to what the "
+        "network says, by this many octaves; without, never.",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,18 +123,18 @@ def decode(maps: Mapping[str, Array], options: VotesOptions) -> Decoded:
     ----------
     maps
         (Y, X) float32 each: ``foreground`` (logit), ``row_offset`` and ``column_offset`` (way to
-        the middle in pixels).
+        the middle in pixels), ``size`` (logarithm to the base 2 of the diameter in pixels).
     options
         Of the decoder.
     """
     mask = maps["foreground"] > level_of(options)
     places = np.flatnonzero(mask)
-    down, right = (maps[name].ravel()[places] for name in ("row_offset", "column_offset"))
-    return decode_pixels((mask.shape[0], mask.shape[1]), places, down, right, options)
+    said = {name: maps[name].ravel()[places] for name in SAID}
+    return decode_pixels((mask.shape[0], mask.shape[1]), places, said, options)
 
 
 def decode_pixels(
-    shape: tuple[int, int], places: Array, down: Array, right: Array, options: VotesOptions
+    shape: tuple[int, int], places: Array, said: Mapping[str, Array], options: VotesOptions
 ) -> Decoded:
     """Find the objects of a window, given the pixels of its foreground.
 
@@ -122,8 +144,8 @@ def decode_pixels(
         Rows and columns of the window.
     places
         (n,) flat positions of the foreground's pixels, in order.
-    down, right
-        (n,) way of each to its object's middle, in pixels.
+    said
+        (n,) each, by the names of `SAID`: see `decode`.
     options
         Of the decoder.
     """
@@ -134,8 +156,8 @@ def decode_pixels(
     width = shape[1] + 2  # with a frame, so that every pixel has neighbours on all sides
     rows = places.astype(np.int32) // np.int32(shape[1])
     columns = places.astype(np.int32) - rows * np.int32(shape[1])
-    at_row = rows + np.clip(down, -LONGEST, LONGEST)
-    at_column = columns + np.clip(right, -LONGEST, LONGEST)
+    at_row = rows + np.clip(said["row_offset"], -LONGEST, LONGEST)
+    at_column = columns + np.clip(said["column_offset"], -LONGEST, LONGEST)
     goal = _nearest(at_row, shape[0]) * width + _nearest(at_column, shape[1])
     goal += width + 1
     framed = rows * np.intp(width) + columns + (width + 1)
@@ -152,7 +174,25 @@ def decode_pixels(
     plane = np.zeros(landscape.size, np.int32)
     owners = largest_pieces(framed, chosen, plane, width, options.least_area)
     give_to_neighbours(framed, owners, plane, width, _ROUNDS)
+    if options.join is not None:
+        area = np.bincount(owners, minlength=spread.size)
+        told = np.bincount(owners, said["size"], spread.size) / np.maximum(area, 1)
+        whole = joined(*_touching(framed, owners, plane, width), area, told, options.join)
+        owners = whole[owners]
+        square = np.bincount(whole, area * spread**2, spread.size)
+        spread = np.sqrt(square / np.maximum(np.bincount(whole, area, spread.size), 1))
     return Decoded(shape, places, owners, peaks, spread)
+
+
+def _touching(places: Array, owners: Array, plane: Array, width: int) -> tuple[Array, Array]:
+    """Objects on both sides of each place where two of them touch: (n,) each."""
+    first, second = [], []
+    for offset in (1, width):
+        beside = plane[places + offset]
+        touch = (owners > 0) & (beside > 0) & (owners != beside)
+        first.append(owners[touch])
+        second.append(beside[touch])
+    return np.concatenate(first), np.concatenate(second)
 
 
 def _nearest(place: Array, length: int) -> Array:
