@@ -2,8 +2,8 @@
 
 The pixels of the foreground vote for the place they point to. The votes, smoothed a little, make
 a landscape of sharp peaks, one an object, and each pixel goes with the basin it voted for. Nuclei
-that touch are far apart in this landscape, however long their common border is. Long nuclei may have
-two peaks; `joining` tells them from two nuclei.
+that touch are far apart in this landscape, however long their common border is. Long nuclei may
+have two peaks; `joining` tells them from two nuclei.
 
 All that decides about an object lies within `REACH` of it, so a plane can be decoded window by
 window: an object belongs to the window's core that holds its peak.
