@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.segment.blob_model import write_blobs
 
 from cellwright.core.image import Array
 from cellwright.segment.network_confidence import FEATURES, confidence_of, features_of, fitted
 from cellwright.segment.network_input import Normalisation
-from cellwright.segment.network_mapping import InMemory
+from cellwright.segment.network_mapping import InMemory, map_plane
+from cellwright.segment.network_maps import SIZE_UNIT, Quantised, steps_of
+from cellwright.segment.network_model import usable_model
 from cellwright.segment.network_objects import TRAITS
-from cellwright.segment.network_size import find_size
+from cellwright.segment.network_size import agrees, find_size
 
 CHANNELS = ("size", "foreground")
 
@@ -111,6 +115,40 @@ def test_small_objects_in_a_large_plane_are_not_taken_for_usual_ones() -> None:
     )
     assert found.diameter == pytest.approx(20.0, rel=0.05)
     assert found.looks == 3
+
+
+@pytest.mark.parametrize(("seems", "expected"), [(18.0, True), (34.0, True), (38.0, False)])
+def test_objects_that_seem_twice_as_large_as_expected_contradict(
+    seems: float, expected: bool
+) -> None:
+    for shape in ((40, 50), (1200, 30)):
+        values = np.empty((2, *shape), np.int8)
+        values[0] = np.rint(np.log2(seems / SIZE_UNIT) / steps_of("size"))
+        values[1] = 60
+        assert agrees(Quantised(CHANNELS, values), 18.0) == expected
+    values[1] = -60  # no objects, no contradiction
+    assert agrees(Quantised(CHANNELS, values), 18.0)
+
+
+def test_a_body_of_small_objects_is_not_taken_for_one(tmp_path: Path) -> None:
+    """In any small version the network sees a large body, at the plane's own scale small nuclei."""
+    model = usable_model(str(write_blobs(tmp_path / "blobs.zip")))
+    channels = model.description.channels
+
+    def answer(batch: Array) -> Array:
+        rows = batch.shape[2]
+        maps = np.full((1, len(channels), *batch.shape[2:]), 4, np.float32)
+        seems = 15.0 if rows > 500 else 43.0
+        maps[:, channels.index("size")] = np.log2(seems / SIZE_UNIT)
+        return maps
+
+    plane = InMemory(np.random.default_rng(1).integers(0, 255, (560, 560), np.uint8))
+    mapped = map_plane(plane, model, answer)
+    assert mapped.size.diameter == pytest.approx(15, rel=0.1)
+    assert mapped.size.looks == 2
+    assert mapped.scale == pytest.approx(model.description.diameter / 15, rel=0.1)
+    told = map_plane(plane, model, answer, diameter=80.0)  # a person is believed
+    assert told.scale == pytest.approx(model.description.diameter / 80)
 
 
 def traits(n: int, seed: int = 0) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from cellwright.models.model import Model
 from cellwright.segment.network_input import Normalisation, sampled, unit_range
 from cellwright.segment.network_maps import UNIT, Answer, Quantised, fill_maps
 from cellwright.segment.network_model import CHANNELS
-from cellwright.segment.network_size import LARGEST_SCALE, Size, find_size
+from cellwright.segment.network_size import LARGEST_SCALE, Size, agrees, find_size
 from cellwright.segment.picture_traits import traits_of_picture
 from cellwright.segment.rescale import ScaledPlane
 
@@ -102,32 +102,57 @@ def map_plane(
     UsageError
         If the plane is too large at this scale.
     """
-    description = model.description
-    normalisation = _normalisation(plane, model)
-    size = Size(diameter, 0)
-    if diameter is None:
-        size = find_size(
-            plane, normalisation, answer, description.channels,
-            target=description.diameter, multiple=description.multiple, kept=CHANNELS,
+    showing = _Showing(plane, model, answer, _normalisation(plane, model), make, told)
+    if diameter is not None:
+        return showing.at(Size(diameter, 0))
+    size = showing.size()
+    mapped = showing.at(size)
+    if size.diameter is None or agrees(mapped.maps, size.diameter * mapped.scale):
+        return mapped
+    again = showing.size(first=1.0)
+    return showing.at(replace(again, looks=size.looks + again.looks))
+
+
+@dataclass(frozen=True, eq=False)
+class _Showing:
+    """A plane and a network; see `map_plane`."""
+
+    plane: PlaneSource
+    model: Model
+    answer: Answer
+    normalisation: Normalisation
+    make: Callable[[tuple[int, ...], Any], Array]
+    told: Callable[[int, int], None] | None
+
+    def size(self, first: float | None = None) -> Size:
+        """Find out how large objects are, beginning at a scale."""
+        description = self.model.description
+        return find_size(
+            self.plane, self.normalisation, self.answer, description.channels,
+            target=description.diameter, multiple=description.multiple, kept=CHANNELS, first=first,
         )  # fmt: skip
-    scale = _scale(size.diameter, model)
-    near = size.seen_at(scale)
-    if near is not None:
-        scaled = ScaledPlane(plane, normalisation, near.scale)
-        return Mapped(scaled, near.maps, normalisation, size, near.scale)
-    scaled = ScaledPlane(plane, normalisation, scale)
-    if scaled.shape[0] * scaled.shape[1] > MOST_PIXELS:
-        raise UsageError(
-            f"objects of {size.diameter:.1f} px in so large a picture are beyond this method",
-            remedy="give a larger --diameter, or cut the picture into parts",
-        )
-    maps = Quantised(CHANNELS, make((len(CHANNELS), *scaled.shape), np.int8))
-    fill_maps(
-        scaled, answer, maps, every=description.channels, unit=UNIT,
-        tile=description.tile, halo=description.halo, multiple=description.multiple,
-        told=told,
-    )  # fmt: skip
-    return Mapped(scaled, maps, normalisation, size, scale)
+
+    def at(self, size: Size) -> Mapped:
+        """Show the plane at the scale that suits objects of a size."""
+        description, normalisation = self.model.description, self.normalisation
+        scale = _scale(size.diameter, self.model)
+        near = size.seen_at(scale)
+        if near is not None:
+            scaled = ScaledPlane(self.plane, normalisation, near.scale)
+            return Mapped(scaled, near.maps, normalisation, size, near.scale)
+        scaled = ScaledPlane(self.plane, normalisation, scale)
+        if scaled.shape[0] * scaled.shape[1] > MOST_PIXELS:
+            raise UsageError(
+                f"objects of {size.diameter:.1f} px in so large a picture are beyond this method",
+                remedy="give a larger --diameter, or cut the picture into parts",
+            )
+        maps = Quantised(CHANNELS, self.make((len(CHANNELS), *scaled.shape), np.int8))
+        fill_maps(
+            scaled, self.answer, maps, every=description.channels, unit=UNIT,
+            tile=description.tile, halo=description.halo, multiple=description.multiple,
+            told=self.told,
+        )  # fmt: skip
+        return Mapped(scaled, maps, normalisation, size, scale)
 
 
 def _normalisation(plane: PlaneSource, model: Model) -> Normalisation:
