@@ -63,7 +63,7 @@ CITATIONS = (
     ),
 )
 VERSION = 2
-DECODER = {"least_area": 4, "join": 0.05}
+DECODER = {"least_area": 4, "smoothing": 1.0, "join": 0.05}
 """Of the network's pixels, an eighth of the diameter of a usual object: specks that people have
 drawn are kept, and those that nobody would draw are left out by their confidence."""
 TEXT = """# The model `nuclei`
