@@ -40,17 +40,26 @@ def network_and_decoding(
         with measured(seconds, "decoding"):
             labels = segment_image(image, method, **options).main_labels.pixels()
         return seconds, labels
-    began = answered = time.perf_counter()
+    began = answered = _clocks()
 
     def told(stage: str, _done: int, _total: int) -> None:
         nonlocal answered
         if stage == "network":
-            answered = time.perf_counter()
+            answered = _clocks()
 
     with use_threads(threads):
         seen = look(InMemory(image.pixels()), NetworkOptions(**options), None, told)
-    ended = time.perf_counter()
-    return {"network": answered - began, "decoding": ended - answered}, seen.labels
+    ended = _clocks()
+    spent = {}
+    for part, (begin, end) in {"network": (began, answered), "decoding": (answered, ended)}.items():
+        for kind, first, last in zip(("", "_cpu"), begin, end, strict=True):
+            spent[part + kind] = last - first
+    return spent, seen.labels
+
+
+def _clocks() -> tuple[float, float]:
+    """Seconds on the clock, and of the processor."""
+    return time.perf_counter(), time.process_time()
 
 
 def load(method: str, threads: int, options: dict[str, Any]) -> dict[str, Callable[..., Any]]:

@@ -138,6 +138,8 @@ class _Showing:
         scale = _scale(size.diameter, self.model)
         near = size.seen_at(scale)
         if near is not None:
+            if self.told is not None:
+                self.told(1, 1)
             scaled = ScaledPlane(self.plane, normalisation, near.scale)
             return Mapped(scaled, near.maps, normalisation, size, near.scale)
         scaled = ScaledPlane(self.plane, normalisation, scale)
