@@ -14,6 +14,8 @@ from tests.e2e.conftest import analyze, discs, outputs
 import cellwright
 from cellwright.io.label_image import decode_labels
 from cellwright.io.ome_zarr_write import write_image_zarr, write_labels_zarr
+from cellwright.segment.blocks import Scratch
+from cellwright.segment.network import NetworkMethod
 
 LARGE = 100_000
 
@@ -204,3 +206,33 @@ def test_a_large_colour_picture_is_judged_as_one(tmp_path: Path) -> None:
     assert run.images["n_cells"].item() == 18
     assert run.images["channel"].item() == "colour"
     assert not np.isnan(run.images["focus"].item())
+
+
+def test_a_picture_of_two_megapixels_fits_into_two_gigabytes(tmp_path: Path) -> None:
+    tile = discs([(32, 32), (32, 96), (96, 32), (96, 96)])
+    tifffile.imwrite(tmp_path / "a.tif", np.tile(tile, (12, 12)))
+
+    run = analyze(tmp_path / "a.tif", tmp_path / "run", method="network", memory="2GB")
+
+    assert abs(run.images["n_cells"].item() - 576) <= 2
+
+
+def test_a_models_maps_may_lie_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.tile(discs([(32, 32), (45, 80)]), (2, 3)))
+    in_memory = analyze(tmp_path / "a.tif", tmp_path / "in_memory", method="network")
+    made: list[tuple[int, ...]] = []
+    plane = Scratch.plane
+
+    def noted(self: Scratch, shape: tuple[int, ...], dtype: Any) -> Any:
+        made.append(shape)
+        return plane(self, shape, dtype)
+
+    monkeypatch.setattr(Scratch, "plane", noted)
+    monkeypatch.setattr(NetworkMethod, "overhead", 1_000_000)
+
+    on_disk = analyze(tmp_path / "a.tif", tmp_path / "on_disk", method="network")
+
+    assert made
+    assert outputs(tmp_path / "on_disk") == outputs(tmp_path / "in_memory")
+    assert on_disk.images["n_cells"].item() == in_memory.images["n_cells"].item() == 12
+    assert not list((tmp_path / "on_disk").glob(".work/tmp/*"))

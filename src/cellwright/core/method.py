@@ -183,10 +183,24 @@ class ModelMethod(Method, Protocol):
     Attributes
     ----------
     overhead
-        Bytes that it needs whatever the size of the plane.
+        Bytes that its own maps take at the most, however large the plane, where `segment` has
+        a folder for them; `memory` is what they take for each pixel until then.
     """
 
     overhead: int
+
+    def segment(self, image: Image, options: Any, scratch: Path | None = None) -> Objects:
+        """Find the objects of one plane set, as any method.
+
+        Parameters
+        ----------
+        image, options
+            As of `Method.segment`.
+        scratch
+            An empty folder for what lies between, which the caller takes away; without, all of
+            it is in memory. Labels are the same.
+        """
+        ...
 
     def model_digest(self, options: Any) -> str:
         """Hash of the model file: of another one, finished steps are computed again.

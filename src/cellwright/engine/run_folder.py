@@ -16,7 +16,7 @@ from cellwright.engine.files import atomic_stream, run_errors, write_atomic
 from cellwright.engine.journal import Journal, Step
 from cellwright.engine.keys import bytes_hash, file_digest
 
-__all__ = ["RunFolder", "step_file", "step_folder", "write_step_file"]
+__all__ = ["RunFolder", "scratch_folder", "step_file", "step_folder", "write_step_file"]
 
 _OURS = (
     "report.html", "cells.csv", "cells.parquet", "images.csv", "quality.csv", "run.json",
@@ -181,6 +181,18 @@ def step_folder(steps: Path, key: str, ending: str) -> Iterator[Path]:
                 _put(unfinished, final)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def scratch_folder(steps: Path) -> Iterator[Path]:
+    """Give an empty folder for intermediate results, and take it away."""
+    folder = steps.parent / "tmp" / uuid4().hex
+    with run_errors(folder):
+        folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put(unfinished: Path, final: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,10 @@ import numpy as np
 from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Array, Image, Source
 from cellwright.core.labels import Labels, Objects
+from cellwright.core.method import ModelMethod
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import array_hash
-from cellwright.engine.run_folder import step_file, write_step_file
+from cellwright.engine.run_folder import scratch_folder, step_file, write_step_file
 from cellwright.io.label_image import decode_labels, encode_labels
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.corrections import count_edited
@@ -88,7 +90,13 @@ def _objects(unit: Unit, planes: Planes, channel: int, hidden: Array | None) -> 
         pixels = covered(pixels, hidden)
     image = Image(pixels, axes, spacing=unit.spacing, bits=planes.bits, source=Source(unit.image))
     method = method_of(unit.method)
-    objects = method.segment(image, options_of(method, unit))
+    options = options_of(method, unit)
+    own = math.prod(planes.shape[-2:]) * method.memory
+    if isinstance(method, ModelMethod) and own > method.overhead:
+        with scratch_folder(Path(unit.steps)) as scratch:
+            objects = method.segment(image, options, scratch)
+    else:
+        objects = method.segment(image, options)
     if hidden is None:
         return objects
     kept = {kind: _uncovered_labels(labels, hidden) for kind, labels in objects.labels.items()}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -17,7 +15,7 @@ from cellwright.core.image import Array, LazyArray
 from cellwright.core.method import LargeMethod, ModelMethod
 from cellwright.engine.journal import Step
 from cellwright.engine.keys import file_digest, streamed_hash
-from cellwright.engine.run_folder import step_file, step_folder, write_step_file
+from cellwright.engine.run_folder import scratch_folder, step_file, step_folder, write_step_file
 from cellwright.io.label_image import decode_labels
 from cellwright.io.ome_zarr_write import LabelsZarrWriter
 from cellwright.io.region_file import read_region
@@ -201,18 +199,14 @@ def _segment_step(unit: Unit, picture: _Picture, read: Step) -> Step:
     shape = plane.shape[:2]
     options = options_of(method, unit)
     kind = method.kind_of(options) if isinstance(method, ModelMethod) else method.kind
-    scratch = steps.parent / "tmp" / uuid4().hex
-    scratch.mkdir(parents=True)
-    try:
-        with (
-            step_folder(steps, key, f"{kind}{ZARR}") as folder,
-            LabelsZarrWriter(folder, shape, spacing=unit.spacing, name=kind) as writer,
-        ):
-            sink = _Sink(writer)
-            decisions = method.segment_large(replace(plane, lowest=lowest), options, sink, scratch)
-            writer.finish()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with (
+        scratch_folder(steps) as scratch,
+        step_folder(steps, key, f"{kind}{ZARR}") as folder,
+        LabelsZarrWriter(folder, shape, spacing=unit.spacing, name=kind) as writer,
+    ):
+        sink = _Sink(writer)
+        decisions = method.segment_large(replace(plane, lowest=lowest), options, sink, scratch)
+        writer.finish()
     step = _labels_step(unit, "segment", key, kind, {"decisions": dict(decisions)})
     if sink.table is None:
         return step

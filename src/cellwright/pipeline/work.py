@@ -88,12 +88,13 @@ def memory_of(picture: Picture, settings: Settings) -> int:
     """Bytes that one plane set may need, beside the worker itself."""
     if picture.header is None:
         return 0
-    overhead = settings.method.overhead if isinstance(settings.method, ModelMethod) else 0
     if is_large(picture.header, settings.method):
-        return LARGE_BYTES + overhead
+        return LARGE_BYTES
     pixels = picture.header.size("Y") * picture.header.size("X")
-    each = settings.method.memory + _BYTES_PER_PIXEL
-    return _COPIES * picture.header.plane_bytes + pixels * each + overhead
+    own = pixels * settings.method.memory
+    if isinstance(settings.method, ModelMethod):
+        own = min(own, settings.method.overhead)
+    return _COPIES * picture.header.plane_bytes + pixels * _BYTES_PER_PIXEL + own
 
 
 def do_units(
