@@ -15,6 +15,7 @@ from torch import nn
 
 from cellwright.core.errors import RunError
 from cellwright.engine.files import atomic_stream
+from cellwright.learn.muon import Muon
 
 __all__ = ["State", "begun", "load_average", "resumed", "save"]
 
@@ -33,13 +34,13 @@ class State:
         As the last step left it.
     average
         Its moving average, which is what comes out in the end.
-    optimiser
-        With its own moving averages.
+    optimisers
+        Each of some of the weights, all together of all; with their own moving averages.
     """
 
     network: nn.Module
     average: nn.Module
-    optimiser: torch.optim.Optimizer
+    optimisers: tuple[torch.optim.Optimizer, ...]
 
 
 def begun(make: Callable[[], nn.Module], seed: int, weight_decay: float) -> State:
@@ -58,15 +59,21 @@ def begun(make: Callable[[], nn.Module], seed: int, weight_decay: float) -> Stat
         torch.manual_seed(seed)
         network = make()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    groups = _groups(network, weight_decay)
-    return State(network, copy.deepcopy(network), torch.optim.AdamW(groups, betas=_MOMENTS))
+    return State(network, copy.deepcopy(network), _optimisers(network, weight_decay))
 
 
-def _groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weights that decay, and those of one dimension (norms, biases) that do not."""
-    large = [weight for weight in network.parameters() if weight.ndim > 1]
+def _optimisers(network: nn.Module, decay: float) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon for the convolutions, AdamW for the first and the last one, for norms and biases.
+
+    The first and the last have matrices of pixels and of answers, not of features.
+    """
+    first, *inner, last = (weight for weight in network.parameters() if weight.ndim > 1)
     small = [weight for weight in network.parameters() if weight.ndim <= 1]
-    return [{"params": large, "weight_decay": decay}, {"params": small, "weight_decay": 0.0}]
+    others: list[dict[str, Any]] = [
+        {"params": [first, last], "weight_decay": decay},
+        {"params": small, "weight_decay": 0.0},
+    ]
+    return Muon(inner, decay), torch.optim.AdamW(others, betas=_MOMENTS)
 
 
 def save(path: Path, step: int, state: State) -> None:
@@ -90,7 +97,7 @@ def save(path: Path, step: int, state: State) -> None:
         "step": step,
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
-        "optimiser": state.optimiser.state_dict(),
+        "optimisers": [optimiser.state_dict() for optimiser in state.optimisers],
     }
     with atomic_stream(path, path.parent) as stream:
         torch.save(content, stream)
@@ -110,7 +117,8 @@ def resumed(path: Path, state: State) -> int:
         content = torch.load(path, weights_only=True, map_location="cpu")
         state.network.load_state_dict(content["network"])
         state.average.load_state_dict(content["average"])
-        state.optimiser.load_state_dict(content["optimiser"])
+        for optimiser, stored in zip(state.optimisers, content["optimisers"], strict=True):
+            optimiser.load_state_dict(stored)
         return int(content["step"])
 
 

@@ -50,7 +50,7 @@ class Settings(BaseModel):
     learning_rate
         Of the long constant part; see `rate_at`.
     weight_decay
-        Of AdamW.
+        Share of the weights, but for norms and biases, that a step of learning rate 1 takes off.
     warm_up, fall
         Steps in which the learning rate rises and falls.
     averaging
@@ -239,9 +239,10 @@ def _stepped(
     state: State, batch: Batch, step: int, settings: Settings, folder: Path
 ) -> dict[str, float]:
     """Make a step; give the loss and its parts."""
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate_at(step, settings)
-    state.optimiser.zero_grad()
+    for optimiser in state.optimisers:
+        optimiser.zero_grad()
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(step, settings)
     maps = state.network(batch.pixels.contiguous(memory_format=torch.channels_last))
     parts = settings.architecture.loss(maps, batch.wanted, batch.inside)
     loss = torch.stack(list(parts.values())).sum()
@@ -249,7 +250,8 @@ def _stepped(
     loss.backward()  # type: ignore[no-untyped-call]
     norm = nn.utils.clip_grad_norm_(state.network.parameters(), settings.largest_gradient)
     _check_finite("gradient", norm, step, folder)
-    state.optimiser.step()
+    for optimiser in state.optimisers:
+        optimiser.step()
     _follow(state, min(settings.averaging, (1 + step) / (_FIRST_AVERAGE + step)))
     return {name: float(part.detach()) for name, part in {"loss": loss, **parts}.items()}
 
