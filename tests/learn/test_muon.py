@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+pytest.importorskip("torch", reason="the extra [train] is not installed")
+
 import torch
 
 from cellwright.learn.muon import Muon, orthogonal
@@ -72,7 +75,7 @@ def test_it_comes_to_the_least_squares_solution() -> None:
     for step in range(400):
         optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / 400)
         optimiser.zero_grad()
-        (inputs @ (weight - wanted)).square().mean().backward()
+        (inputs @ (weight - wanted)).square().mean().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
     torch.testing.assert_close(weight.detach(), wanted, atol=0.01, rtol=0)
