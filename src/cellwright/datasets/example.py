@@ -13,7 +13,9 @@ from cellwright.core.image import Array
 from cellwright.io.label_image import decode_labels
 from cellwright.io.open import open_images
 
-__all__ = ["Example", "examples_in", "read_labels", "read_pixels", "with_groups"]
+__all__ = [
+    "Example", "examples_in", "files_of", "kinds_in", "read_labels", "read_pixels", "with_groups",
+]  # fmt: skip
 
 _ENDINGS = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp")
 """Of pictures and label images; other files of the folders (notes, thumbnails' databases) are
@@ -71,14 +73,14 @@ def examples_in(folder: Path) -> list[Example]:
     InputError
         If the table cannot be read.
     """
-    files = _files(folder / "images")
+    files = files_of(folder / "images")
     if not files:
         raise UsageError(
             "there are no pictures in images/",
             where=str(folder),
             remedy="give a folder with images/ and labels/, files of the same names in both",
         )
-    labels = {file.stem: file for file in _files(folder / "labels")}
+    labels = {file.stem: file for file in files_of(folder / "labels")}
     missing = [file.name for file in files if file.stem not in labels]
     if missing:
         verb = "pictures have" if len(missing) > 1 else "picture has"
@@ -87,7 +89,7 @@ def examples_in(folder: Path) -> list[Example]:
             where=str(folder / "labels"),
             remedy="give each picture a label image of the same name, or take it out",
         )
-    kinds = _kinds(folder / "images.csv")
+    kinds = kinds_in(folder / "images.csv")
     return [
         Example(
             name=f"{folder.name}/{file.stem}",
@@ -100,7 +102,7 @@ def examples_in(folder: Path) -> list[Example]:
     ]
 
 
-def _files(folder: Path) -> list[Path]:
+def files_of(folder: Path) -> list[Path]:
     """Pictures of a folder by name, no two of one stem."""
     files = sorted(file for file in folder.glob("*") if file.suffix.lower() in _ENDINGS)
     twice = [stem for stem, count in Counter(file.stem for file in files).items() if count > 1]
@@ -117,7 +119,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
 
 
-def _kinds(table: Path) -> dict[str, str]:
+def kinds_in(table: Path) -> dict[str, str]:
     """From stem to kind, as far as the table tells."""
     if not table.exists():
         return {}

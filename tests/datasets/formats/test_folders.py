@@ -1,0 +1,85 @@
+"""Our folders, StarDist's and Kaggle's: round trips, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+from tests.datasets.formats.round_trip import in_order, label_images, read_back
+
+from cellwright.core.errors import InputError
+from cellwright.core.image import Array
+from cellwright.datasets.annotation import AnnotationFormat, Drawn, Source
+from cellwright.datasets.formats.folder import FOLDER, STARDIST
+from cellwright.datasets.formats.kaggle import FORMAT as KAGGLE
+
+
+@pytest.mark.parametrize("kind", [FOLDER, STARDIST, KAGGLE], ids=lambda kind: kind.name)
+@given(pair=st.lists(label_images(), min_size=1, max_size=2))
+@settings(max_examples=25, deadline=None)
+def test_what_was_written_is_read_again(kind: AnnotationFormat, pair: list[Array]) -> None:
+    for written, read in zip(pair, read_back(kind, [Drawn(one) for one in pair]), strict=True):
+        np.testing.assert_array_equal(in_order(read.labels), in_order(written))
+        assert read.remarks == ()
+        if kind is not KAGGLE:
+            np.testing.assert_array_equal(read.labels, written)
+
+
+def test_our_folders_keep_classes_and_frames() -> None:
+    movie = np.zeros((3, 5, 6), np.uint32)
+    movie[:, 1:3, 1:3], movie[1, 4, 4] = 70_000, 2
+    classes = {70_000: "=cell, living", 2: "dead"}
+
+    [read] = read_back(FOLDER, [Drawn(movie, "TYX", classes)])
+
+    np.testing.assert_array_equal(read.labels, movie)
+    assert (read.axes, read.classes) == ("TYX", classes)
+
+
+def test_masks_over_each_other_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "stage1_train" / "a"
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    Pillow.new("RGB", (8, 6)).save(folder / "images" / "a.png")
+    cell, nucleus = np.zeros((6, 8), np.uint8), np.zeros((6, 8), np.uint8)
+    cell[1:5, 1:7], nucleus[2:4, 2:4] = 255, 255
+    Pillow.fromarray(cell).save(folder / "masks" / "1.png")
+    Pillow.fromarray(nucleus).convert("RGBA").save(folder / "masks" / "2.png")
+    Pillow.new("L", (8, 6)).save(folder / "masks" / "3.png")
+
+    [entry] = KAGGLE.entries(Source(tmp_path))
+    drawn = entry.read((6, 8))
+
+    assert entry.name == "stage1_train/a"
+    assert np.bincount(drawn.labels.ravel()).tolist() == [48 - 24, 20, 4]
+    assert drawn.remarks == (
+        "4 px in several objects: the smallest of them has each",
+        "left out, as they have no pixel in the picture: 1 objects",
+    )
+
+
+def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:
+    for name in ("images", "masks"):
+        (tmp_path / "a" / name).mkdir(parents=True)
+    Pillow.new("L", (8, 6)).save(tmp_path / "a" / "images" / "a.png")
+    Pillow.new("L", (6, 8)).save(tmp_path / "a" / "masks" / "1.png")
+
+    [entry] = KAGGLE.entries(Source(tmp_path))
+
+    with pytest.raises(InputError, match=r"1\.png: the mask is 6 x 8 px, the picture 8 x 6"):
+        entry.read((6, 8))
+
+
+def test_a_table_of_classes_that_is_none_is_named(tmp_path: Path) -> None:
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(tmp_path / name / "a.tif", np.ones((4, 4), np.uint8))
+    (tmp_path / "classes.csv").write_text("name,label\na,1\n")
+
+    with pytest.raises(InputError, match="columns name, label and class"):
+        FOLDER.entries(Source(tmp_path))
