@@ -14,7 +14,8 @@ from cellwright.io.label_image import decode_labels
 from cellwright.io.open import open_images
 
 __all__ = [
-    "Example", "examples_in", "files_of", "kinds_in", "read_labels", "read_pixels", "with_groups",
+    "Example", "examples_in", "files_of", "kinds_in", "picture_pixels", "read_labels",
+    "read_pixels", "with_groups",
 ]  # fmt: skip
 
 _ENDINGS = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp")
@@ -154,7 +155,12 @@ def with_groups(examples: Iterable[Example], groups: Mapping[str, str]) -> list[
 
 
 def read_pixels(example: Example) -> Array:
-    """Read an example's picture.
+    """Read an example's picture; see `picture_pixels`."""
+    return picture_pixels(example.image)
+
+
+def picture_pixels(image: Path) -> Array:
+    """Read the file of a picture.
 
     Returns
     -------
@@ -166,7 +172,7 @@ def read_pixels(example: Example) -> Array:
     InputError
         If it cannot be read, or is not one plane of grey or colour.
     """
-    pictures = open_images(example.image)
+    pictures = open_images(image)
     axes = pictures[0].axes if len(pictures) == 1 else f"{len(pictures)} pictures"
     if axes == "YX":
         return pictures[0].pixels()
@@ -174,7 +180,7 @@ def read_pixels(example: Example) -> Array:
         return pictures[0].pixels()[..., :_COLOURS]
     raise InputError(
         f"this is not one plane of grey or of three colours, but {axes}",
-        where=str(example.image),
+        where=str(image),
         remedy="save one plane of it",
     )
 
