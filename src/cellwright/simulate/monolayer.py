@@ -1,4 +1,4 @@
-"""A sheet of cells with bright borders, such as endothelium stained for ZO-1."""
+"""A sheet of cells seen by its borders: bright ones, as of ZO-1, or dark ones, as of corneas."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from scipy.spatial import KDTree
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.simulate.camera import Bits, cloud, photograph
+from cellwright.simulate.dirt import debris as specks
+from cellwright.simulate.dirt import with_scale_bar
 from cellwright.simulate.scatter import scatter
 
 __all__ = ["simulate_monolayer"]
@@ -19,6 +21,7 @@ _WAVE_SIZE, _WAVE_HEIGHT = 0.22, 0.055
 """Size and height of the border's waves, as shares of the diameter."""
 _PATCH = 0.25
 """Size of the patches in which a border is weak or broken, as a share of the diameter."""
+_BAR_WORDS = "100 um"
 _NUCLEUS, _NUCLEUS_RIM = 0.2, 0.05
 """Radius of a nucleus and softness of its rim, as shares of the diameter of the cell."""
 
@@ -35,7 +38,11 @@ def simulate_monolayer(
     unevenness: float = 0.4,
     broken: float = 0.05,
     nuclei: float = 0.12,
+    dark: float = 0.0,
+    gaps: float = 0.0,
     background: float = 0.06,
+    debris: float = 0.0,
+    scale_bar: float = 0.0,
     blur: float = 1.0,
     photons: float = 600.0,
     noise: float = 0.008,
@@ -69,13 +76,22 @@ def simulate_monolayer(
         Share of the borders that cannot be seen, 0 to 1.
     nuclei
         How bright nuclei shine through, as a share of full scale.
+    dark
+        Probability that the picture shows dark borders between bright cells.
+    gaps
+        Share of the cells that are missing: their places are background, label 0.
+    debris
+        Specks and fibres for each cell.
+    scale_bar
+        Probability that a scale bar is burnt in.
     blur, photons, noise, illumination, bits
         As in `simulate_nuclei`.
 
     Returns
     -------
     tuple
-        Picture (Y, X) uint8 or uint16; labels (Y, X) uint32 from 1 on: there is no background.
+        Picture (Y, X) uint8 or uint16; labels (Y, X) uint32 from 1 on; 0 where cells are
+        missing.
 
     Raises
     ------
@@ -112,7 +128,18 @@ def simulate_monolayer(
     inwards = _NUCLEUS - distance[:, 0].reshape(shape) / diameter_px
     glow = np.clip(0.5 + inwards / (2 * _NUCLEUS_RIM), 0, 1)
     each = np.exp(0.3 * random.standard_normal(len(centres)))[nearest[:, 0]].reshape(shape)
-    light = background * each + nuclei * each * glow + brightness * strength * border
+    # chance is asked only for what is wanted: what is not wanted changes no picture
+    missing = random.random(len(centres)) < gaps if gaps else np.zeros(len(centres), bool)
+    here = ~missing[nearest[:, 0]].reshape(shape)
+    border *= ~missing[nearest].all(axis=1).reshape(shape)  # none between two that are missing
+    if dark and random.random() < dark:
+        # cells as bright as borders would be, and borders as dark as the ground
+        shade = np.clip(1 - strength * border, 0, 1)
+        light = background + (brightness * each + nuclei * glow) * here * shade
+    else:
+        light = (background + nuclei * glow) * each * here + brightness * strength * border
+    if debris > 0:
+        light = light + brightness * specks(shape, debris, diameter_px, random)
     picture = photograph(
         light.astype(np.float32),
         random,
@@ -122,8 +149,11 @@ def simulate_monolayer(
         illumination=illumination,
         bits=bits,
     )
-    _, labels = np.unique(nearest[:, 0], return_inverse=True)
-    return picture, (labels.reshape(shape) + 1).astype(np.uint32)
+    if scale_bar and random.random() < scale_bar:
+        picture = with_scale_bar(picture, _BAR_WORDS)
+    labels = np.zeros(shape, np.uint32)
+    labels[here] = np.unique(nearest[here.ravel(), 0], return_inverse=True)[1] + 1
+    return picture, labels
 
 
 def _stretched(

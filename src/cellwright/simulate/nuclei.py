@@ -10,10 +10,13 @@ from scipy.special import ndtri
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.simulate.camera import Bits, Light, cloud, photograph
+from cellwright.simulate.dirt import debris as specks
+from cellwright.simulate.dirt import with_scale_bar
 from cellwright.simulate.scatter import scatter
 
 __all__ = ["simulate_nuclei"]
 
+_BAR_WORDS = "50 um"
 _ASPECT = (1.05, 1.6)
 """Length by width of the ellipses, as of nuclei in culture."""
 _WAVES = np.arange(2, 6)
@@ -47,6 +50,8 @@ def simulate_nuclei(
     photons: float = 1000.0,
     noise: float = 0.005,
     illumination: float = 0.1,
+    debris: float = 0.0,
+    scale_bar: float = 0.0,
     margin_px: float = 0.0,
     bits: Bits = 8,
 ) -> tuple[Array, npt.NDArray[np.uint32]]:
@@ -81,6 +86,10 @@ def simulate_nuclei(
         Standard deviation of the camera's noise, as a share of full scale.
     illumination
         By what share the corners are darker than the centre.
+    debris
+        Specks and fibres for each nucleus that the field has room for.
+    scale_bar
+        Probability that a scale bar is burnt in.
     margin_px
         Least distance of a nucleus' centre from the border.
     bits
@@ -131,6 +140,8 @@ def simulate_nuclei(
     if hazy.any():
         far = _sum(shape, pixel, np.where(hazy[owner], glow, 0))
         light = light + ndimage.gaussian_filter(far, _HAZE * diameter_px)
+    if debris > 0:
+        light = light + brightness * specks(shape, debris, diameter_px, random)
     picture = photograph(
         light.astype(np.float32),
         random,
@@ -140,6 +151,8 @@ def simulate_nuclei(
         illumination=illumination,
         bits=bits,
     )
+    if scale_bar and random.random() < scale_bar:
+        picture = with_scale_bar(picture, _BAR_WORDS)
     return picture, labels
 
 
