@@ -42,6 +42,11 @@ DOORS = {
         "cellwright.io.outline.OutlineWriter",
         "add-an-outline-format",
     ),
+    "annotations": (
+        "a format of annotations",
+        "cellwright.datasets.annotation.AnnotationFormat",
+        "add-an-annotation-format",
+    ),
     "methods": ("a way to find cells", "cellwright.core.method.Method", "add-a-method"),
     "features": ("a family of measurements", "cellwright.measure.feature.Feature", "add-a-feature"),
     "filters": (
@@ -327,6 +332,14 @@ def _readers() -> str:
     return _table(("format", "usual extensions", "extra that it needs"), rows)
 
 
+def _annotations() -> str:
+    rows = [
+        (f"`{name}`", one.title, "yes" if one.write is not None else "")
+        for name, one in _ours("annotations").items()
+    ]
+    return _table(("format", "what it is", "written"), rows)
+
+
 def _checks() -> str:
     checks: dict[str, Check] = _ours("checks")
     rows = [
@@ -373,6 +386,7 @@ _PARTS: dict[str, Callable[[], str]] = {
     "columns": _columns,
     "readers": _readers,
     "patterns": _patterns,
+    "annotations": _annotations,
     "checks": _checks,
     "filters": _filters,
     "sections": _sections,

@@ -14,6 +14,8 @@ from cellwright.core.errors import RunError, UsageError
 from cellwright.core.image import Image
 from cellwright.core.labels import Labels, Objects
 from cellwright.core.registry import find
+from cellwright.datasets.check import check
+from cellwright.datasets.convert import convert
 from cellwright.engine.events import CancelToken, Listener, silent
 from cellwright.engine.executors import MakeExecutor
 from cellwright.engine.threads import use_threads
@@ -37,6 +39,8 @@ __all__ = [
     "Objects",
     "Run",
     "analyze",
+    "check",
+    "convert",
     "evaluate",
     "measure",
     "open_images",

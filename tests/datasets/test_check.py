@@ -10,7 +10,7 @@ import tifffile
 
 from cellwright.core.image import Array
 from cellwright.datasets.annotation import Drawn
-from cellwright.datasets.check import Check, check
+from cellwright.datasets.check import Checked, check
 from cellwright.datasets.faults import Fault, faults_of
 from cellwright.simulate.nuclei import simulate_nuclei
 
@@ -150,7 +150,7 @@ def test_tiles_of_one_photograph_are_to_be_kept_together(tmp_path: Path) -> None
         c=simulate_nuclei((200, 200), 30, diameter_px=24, seed=8),
     )
 
-    done: Check = check(folder)
+    done: Checked = check(folder)
 
     [tiles] = [one for one in done.findings if one.fault.check == "tiles"]
     assert tiles.image == "a, b"

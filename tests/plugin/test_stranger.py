@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 STRANGER = Path(__file__).parent / "stranger"
 ENTRY_POINTS = """
@@ -22,6 +23,8 @@ stranger = cellwright_stranger:READER
 stranger = cellwright_stranger:PATTERN
 [cellwright.outlines]
 boxes = cellwright_stranger:WRITER
+[cellwright.annotations]
+boxes = cellwright_stranger:BOXES
 [cellwright.features]
 stranger = cellwright_stranger:FEATURE
 [cellwright.checks]
@@ -116,6 +119,22 @@ def test_a_naming_pattern_and_outlines_of_another_package(tmp_path: Path) -> Non
     images = pd.read_csv(tmp_path / "run" / "images.csv")
     assert images[["image", "well", "channel"]].to_numpy().tolist() == [["B02.npy", "B02", "dapi"]]
     assert (tmp_path / "run" / "outlines" / "B02.txt").read_text() == "0 1 2 3 6 8\n"
+
+
+def test_annotations_of_another_package(tmp_path: Path) -> None:
+    site = install(tmp_path / "site", ENTRY_POINTS)
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", np.zeros((6, 8), np.uint8))
+    (tmp_path / "in" / "a.boxes").write_text("1 1 3 4 living cell\n4 0 6 8\n")
+
+    done = run("convert", tmp_path / "in", "--out", tmp_path / "out", "--json", path=[site])
+
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["from"], said["cells"]) == ("boxes", 2)
+    labels = tifffile.imread(tmp_path / "out" / "labels" / "a.tif")
+    assert np.bincount(labels.ravel()).tolist() == [48 - 6 - 16, 6, 16]
+    assert (tmp_path / "out" / "classes.csv").read_text() == "name,label,class\na,1,living cell\n"
 
 
 def test_two_claims_to_one_name_are_an_error(tmp_path: Path) -> None:

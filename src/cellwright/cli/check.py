@@ -14,7 +14,7 @@ from cellwright.cli.verb import Asked, Output, Verb
 from cellwright.core.method import Options
 
 if TYPE_CHECKING:
-    from cellwright.datasets.check import Check
+    from cellwright.datasets.check import Checked
 
 __all__ = ["VERB"]
 
@@ -30,7 +30,7 @@ class Format(Options):
 
 
 def _run(asked: Asked) -> int:
-    from cellwright.datasets.check import check
+    from cellwright.api import check
 
     out: Path | None = asked["out"]
     with progress(asked) as listener:
@@ -50,7 +50,7 @@ def _run(asked: Asked) -> int:
     return SOME_FAILED if done.errors else 0
 
 
-def _facts(done: Check) -> dict[str, Any]:
+def _facts(done: Checked) -> dict[str, Any]:
     found = [
         {
             "image": one.image, "check": one.fault.check, "verdict": one.fault.verdict,
@@ -68,7 +68,7 @@ def _facts(done: Check) -> dict[str, Any]:
     }
 
 
-def _lines(done: Check, out: Path | None) -> list[str]:
+def _lines(done: Checked, out: Path | None) -> list[str]:
     ordered = sorted(done.findings, key=lambda one: one.fault.verdict)  # errors first
     lines = [
         f"{one.fault.verdict}: {one.image}: {one.fault.what}; {one.fault.remedy}"

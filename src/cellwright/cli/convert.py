@@ -31,7 +31,7 @@ class Formats(Options):
 
 
 def _run(asked: Asked) -> int:
-    from cellwright.datasets.convert import convert
+    from cellwright.api import convert
 
     out: Path = asked["out"]
     with progress(asked) as listener:

@@ -29,7 +29,7 @@ from cellwright.engine.events import (
 from cellwright.engine.files import write_atomic
 from cellwright.engine.keys import array_hash
 
-__all__ = ["Check", "Finding", "check"]
+__all__ = ["Checked", "Finding", "check"]
 
 _PHASE = "checking"
 _SHOWN = 4
@@ -44,7 +44,7 @@ class Finding:
 
 
 @dataclass(frozen=True, eq=False)
-class Check:
+class Checked:
     """What was found.
 
     Attributes
@@ -82,7 +82,7 @@ def check(
     out: str | Path | None = None,
     listener: Listener = silent,
     cancel: CancelToken | None = None,
-) -> Check:
+) -> Checked:
     """Look for faults in annotated pictures; nothing of the source is changed.
 
     Parameters
@@ -110,7 +110,7 @@ def check(
         groups = groups_of(looking.pictures())
         listener(PhaseFinished(_PHASE))
         findings = [*looking.findings, *looking.twice(), *_tiles(groups, entries)]
-    done = Check(found.name, len(entries), looking.objects, tuple(findings), groups)
+    done = Checked(found.name, len(entries), looking.objects, tuple(findings), groups)
     if out is not None:
         _write(done, Path(out))
     return done
@@ -217,7 +217,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _write(done: Check, out: Path) -> None:
+def _write(done: Checked, out: Path) -> None:
     rows = [
         (one.image, one.fault.check, one.fault.verdict, one.fault.what, one.fault.remedy)
         for one in done.findings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,9 +16,13 @@ from scipy import ndimage
 
 from cellwright.cli.verb import Asked, Verb
 from cellwright.core.columns import Column
+from cellwright.core.errors import InputError
 from cellwright.core.image import Array, Image, Source
 from cellwright.core.labels import Labels, Objects
 from cellwright.core.method import Options
+from cellwright.datasets.annotation import AnnotationFormat, Drawn, Entry
+from cellwright.datasets.annotation import Source as Drawings
+from cellwright.datasets.drawing import Drawing
 from cellwright.io.outline import Outlined, OutlineWriter
 from cellwright.io.pattern import Pattern, Place
 from cellwright.io.reader import Reader
@@ -78,6 +83,39 @@ def write_boxes(stream: BinaryIO, outlined: Outlined) -> None:
                 stream.write((" ".join(map(str, line)) + "\n").encode("ascii"))
 
 
+def is_boxes(path: Path) -> bool:
+    """Whether a folder has lists of boxes."""
+    return path.is_dir() and any(path.glob("*.boxes"))
+
+
+def find_boxes(source: Drawings) -> list[Entry]:
+    """One entry for each list of boxes; its picture lies beside it."""
+    folder = source.images or source.path
+    return [
+        Entry(
+            file.stem, next(folder.glob(f"{file.stem}.*[!boxes]"), None), partial(read_boxes, file)
+        )
+        for file in sorted(source.path.glob("*.boxes"))
+    ]
+
+
+def read_boxes(file: Path, shape: tuple[int, int] | None) -> Drawn:
+    """Draw each line of a list: top, left, bottom, right, name of the class."""
+    if shape is None:
+        raise InputError("boxes need a picture", where=str(file))
+    drawing = Drawing(shape)
+    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+        try:
+            top, left, bottom, right = (int(word) for word in line.split()[:4])
+        except ValueError as error:
+            raise InputError(
+                f"line {number} is no box", where=str(file), remedy="begin it with four numbers"
+            ) from error
+        box = np.ones((bottom - top, right - left), bool)
+        drawing.add(box, (top, left), " ".join(line.split()[4:]))
+    return drawing.finished()
+
+
 def count_pixels(regions: Regions) -> Mapping[str, Array]:
     """Count the pixels, and double them."""
     return {"stranger_double_area": 2.0 * np.asarray(regions.area)}
@@ -124,4 +162,5 @@ PATTERN = Pattern(
     meaning="well and stain",
     match=match_name,
 )
+BOXES = AnnotationFormat("boxes", "lists of boxes, beside pictures", is_boxes, find_boxes)
 WRITER = OutlineWriter("boxes", ".txt", write_boxes)
