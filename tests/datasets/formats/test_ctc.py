@@ -223,11 +223,11 @@ def test_a_long_sequence_has_four_digits_throughout(
 def test_the_best_truth_of_a_sequence_is_taken(tmp_path: Path) -> None:
     places = [
         "01_GT/SEG/man_seg{}",
-        "01_GT/TRA/man_track{}",
         "01_ST/SEG/man_seg{}",
+        "01_GT/TRA/man_track{}",
         "01_RES/mask{}",
     ]
-    remarks = ["", "markers of cells", "several programs agreed", "result of a program"]
+    remarks = ["", "several programs agreed", "markers of cells", "result of a program"]
     for number in (0, 1):
         save(tmp_path / "01" / f"t{number:03d}.tif", plane())
         for label, place in enumerate(places, 1):
