@@ -26,11 +26,13 @@ def test_a_folder_is_given_as_it_is(tmp_path: Path) -> None:
 
 
 def test_files_come_out_and_are_taken_away(tmp_path: Path) -> None:
-    path = archive(tmp_path / "a.zip", **{"in|one.txt": "1", "in|._one.txt": "x", "__MACOSX|a": "x"})
+    path = archive(
+        tmp_path / "a.zip", **{"in|one.txt": "1", "in|._one.txt": "x", "__MACOSX|a": "x"}
+    )
     with unpacked(path) as folder:
-        files = [file for file in folder.rglob("*") if file.is_file()]
-        assert [file.relative_to(folder).as_posix() for file in files] == ["in/one.txt"]
-        assert files[0].read_text() == "1"
+        [file] = [file for file in folder.rglob("*") if file.is_file()]
+        assert file.relative_to(folder).as_posix() == "in/one.txt"
+        assert file.read_text() == "1"
     assert not folder.exists()
 
 

@@ -19,6 +19,7 @@ _NAMED = (50, 75, 90)
 
 _KAGGLE = "Data Science Bowl 2018, evaluation; Caicedo et al. 2019, doi:10.1038/s41592-019-0612-7"
 _KIRILLOV = "Kirillov et al. 2019, doi:10.1109/CVPR.2019.00963"
+_MASKA = "Maška et al. 2014, doi:10.1093/bioinformatics/btu080"
 _KUMAR = "Kumar et al. 2017, doi:10.1109/TMI.2017.2677499"
 
 _COUNTS = (
@@ -29,6 +30,8 @@ _COUNTS = (
     *(Count(f"fp_{p}", f"Found cells without a true one at {p / 100}") for p in PERCENTS),
     *(Count(f"fn_{p}", f"True cells without a found one at {p / 100}") for p in PERCENTS),
     Count("iou_sum_50", "Sum of the IoU of the pairs that match at 0.5", whole=False),
+    Count("seg_sum", "Sum over the true cells of the IoU with the found cell that has more than "
+          "half of it", whole=False),
     Count("aji_shared", "Pixels in common of each true cell and the found cell that fits it best"),
     Count("aji_union", "Pixels of either of them, and of all found cells that fit none"),
 )  # fmt: skip
@@ -114,6 +117,15 @@ _SCORES = (
         source=_KIRILLOV,
     ),
     Score(
+        "seg",
+        "Mean over the true cells of the IoU with the found cell that has more than half of its "
+        "pixels, 0 where none has: SEG of the Cell Tracking Challenge",
+        ("mean", "pooled"),
+        (Ratio({"seg_sum": 1}, {"n_true": 1}),),
+        empty=1.0,
+        source=_MASKA,
+    ),
+    Score(
         "aji",
         "Aggregated Jaccard index: each true cell with the found cell of the largest IoU, pixels "
         "in common over pixels of either, found cells that no true one took counted below",
@@ -137,6 +149,8 @@ def _measure(pair: LabelPair) -> Mapping[str, float]:
     ):
         values |= {f"{name}_{p}": n for p, n in zip(PERCENTS, counts, strict=True)}
     values["iou_sum_50"] = float(matches.iou.sum())
+    most = overlaps.shared * 2 > overlaps.true_areas[overlaps.pair_true]
+    values["seg_sum"] = float(overlaps.iou[most].sum())  # no two found cells have most of one
     values["aji_shared"], values["aji_union"] = aggregated_jaccard(overlaps)
     return values
 

@@ -10,7 +10,7 @@ import pandas as pd
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.core.labels import Labels
-from cellwright.evaluation import bias, error_kinds, instances, semantic
+from cellwright.evaluation import bias, boundary, error_kinds, instances, semantic
 from cellwright.evaluation.score import Family, LabelPair, value_of
 
 __all__ = ["FAMILIES", "PictureScore", "score_columns", "score_picture", "score_table"]
@@ -19,6 +19,7 @@ FAMILIES: tuple[Family, ...] = (
     instances.FAMILY,
     error_kinds.FAMILY,
     semantic.FAMILY,
+    boundary.FAMILY,
     bias.FAMILY,
 )
 """Every family there is, in the order of the reference; a new one is a file and a line here."""

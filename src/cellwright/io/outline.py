@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -190,8 +190,13 @@ class OutlineWriter:
     write: WriteOutlines
 
 
-def write_items(stream: BinaryIO, head: bytes, items: Iterable[Mapping[str, Any]]) -> None:
-    r"""Write an object of JSON whose last member is a list, one item a line, as they come.
+def write_items(
+    stream: BinaryIO,
+    head: bytes,
+    items: Iterable[Mapping[str, Any]],
+    foot: Callable[[], bytes] = lambda: b"]}\n",
+) -> None:
+    r"""Write an object of JSON with a list that may be long, one item a line, as they come.
 
     Parameters
     ----------
@@ -201,6 +206,8 @@ def write_items(stream: BinaryIO, head: bytes, items: Iterable[Mapping[str, Any]
         The object up to the bracket that opens the list.
     items
         What stands in the list; numbers are finite.
+    foot
+        Gives the object from the bracket on that closes the list; asked when all items were.
 
     Examples
     --------
@@ -216,7 +223,7 @@ def write_items(stream: BinaryIO, head: bytes, items: Iterable[Mapping[str, Any]
         text = json.dumps(item, separators=(",", ":"), allow_nan=False)
         stream.write(before + text.encode("ascii"))
         before = b",\n"
-    stream.write(b"\n]}\n")
+    stream.write(b"\n" + foot())
 
 
 def loaded_writers() -> dict[str, OutlineWriter]:

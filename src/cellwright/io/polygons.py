@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cellwright.core.errors import UnsupportedError
 
-__all__ = ["Mask", "Rings", "check_effort", "fill_polygon"]
+__all__ = [
+    "Mask", "NoAreaError", "Patch", "Ring", "Rings", "as_ring", "check_effort", "ellipse_patch",
+    "fill_polygon", "joined", "polygon_patch",
+]  # fmt: skip
 
 Mask = npt.NDArray[np.bool_]
 Ring = npt.NDArray[np.float64]
 Rings = Sequence[Ring]
+Axis = tuple[int, npt.NDArray[np.float64]]
 
 MOST_CROSSINGS = 200_000_000
 """Crossings of edges and rows of pixels that are worked out for one polygon: a drawn outline
@@ -42,6 +48,83 @@ def check_effort(pixels: int, mask: Mask, where: str) -> None:
             where=where,
             remedy="join them, or give the region as a mask image",
         )
+
+
+class NoAreaError(UnsupportedError):
+    """What was drawn is a point, a line or a note: it has no pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """Pixels of one object, in the part of the picture that it reaches.
+
+    Attributes
+    ----------
+    mask
+        (y, x) bool.
+    corner
+        Row and column of the mask's first pixel in the picture.
+    """
+
+    mask: Mask
+    corner: tuple[int, int]
+
+    def add_to(self, mask: Mask) -> None:
+        """Add the pixels to a mask of the whole picture, in place."""
+        (top, left), (height, width) = self.corner, self.mask.shape
+        mask[top : top + height, left : left + width] |= self.mask
+
+
+NOTHING = Patch(np.zeros((0, 0), bool), (0, 0))
+
+
+def as_ring(values: Any, fewest: int = 0) -> Ring:
+    """Points of an outline from pairs of numbers, as a file holds them; further ones are left.
+
+    Raises
+    ------
+    ValueError
+        If they are no pairs of finite numbers, or less than `fewest`.
+
+    Examples
+    --------
+    >>> as_ring([[0, 0, 7], [2, 0.5, 7]]).tolist()
+    [[0.0, 0.0], [2.0, 0.5]]
+    """
+    points = np.asarray(values)
+    if not fewest and points.shape in {(0,), (0, 2)}:
+        return np.zeros((0, 2))
+    if points.dtype.kind not in "if" or points.ndim != 2 or points.shape[1] < 2:
+        raise ValueError("a ring is a list of pairs of numbers")
+    points = points[:, :2].astype(np.float64)
+    if len(points) < fewest:
+        raise ValueError("a ring has at least three points")
+    if not np.isfinite(points).all():
+        raise ValueError("the points of a ring are finite numbers")
+    return points
+
+
+def joined(patches: Sequence[Patch]) -> Patch:
+    """All pieces of an object as one.
+
+    Examples
+    --------
+    >>> dot = np.ones((1, 1), bool)
+    >>> both = joined([Patch(dot, (5, 3)), Patch(dot, (6, 2))])
+    >>> both.mask.astype(int).tolist(), both.corner
+    ([[0, 1], [1, 0]], (5, 2))
+    """
+    there = [patch for patch in patches if patch.mask.size]
+    if len(there) < 2:
+        return there[0] if there else NOTHING
+    first = np.array([patch.corner for patch in there])
+    last = first + [patch.mask.shape for patch in there]
+    top, left = first.min(axis=0).tolist()
+    height, width = (last.max(axis=0) - (top, left)).tolist()
+    whole = np.zeros((height, width), bool)
+    for patch in there:
+        Patch(patch.mask, (patch.corner[0] - top, patch.corner[1] - left)).add_to(whole)
+    return Patch(whole, (top, left))
 
 
 def fill_polygon(mask: Mask, rings: Rings) -> int:
@@ -75,9 +158,36 @@ def fill_polygon(mask: Mask, rings: Rings) -> int:
     >>> mask.astype(int).tolist()
     [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
     """
+    patch = polygon_patch(rings, (mask.shape[0], mask.shape[1]))
+    patch.add_to(mask)
+    return patch.mask.size
+
+
+def polygon_patch(rings: Rings, shape: tuple[int, int]) -> Patch:
+    """Pixels of a polygon, in its bounding box and within a picture; see `fill_polygon`.
+
+    Parameters
+    ----------
+    rings
+        As of `fill_polygon`.
+    shape
+        (Y, X) of the picture.
+
+    Raises
+    ------
+    UnsupportedError
+        As by `fill_polygon`.
+
+    Examples
+    --------
+    >>> square = np.array([[1.0, 0.0], [3.0, 0.0], [3.0, 2.0], [1.0, 2.0]])
+    >>> patch = polygon_patch([square], (4_000, 4_000))
+    >>> patch.mask.tolist(), patch.corner
+    ([[True, True], [True, True]], (0, 1))
+    """
     begins = [ring for ring in rings if len(ring)]
     if not begins:
-        return 0
+        return NOTHING
     begin = np.concatenate(begins)
     end = np.concatenate([np.roll(ring, -1, axis=0) for ring in begins])
     if np.abs(begin).max() > FARTHEST:
@@ -85,7 +195,7 @@ def fill_polygon(mask: Mask, rings: Rings) -> int:
             "coordinates beyond a thousand million are no pixels",
             remedy="export the region in pixels of the picture",
         )
-    height, width = mask.shape
+    height, width = shape
     downwards = begin[:, 1] < end[:, 1]
     upper = np.where(downwards[:, None], begin, end)
     lower = np.where(downwards[:, None], end, begin)
@@ -94,7 +204,7 @@ def fill_polygon(mask: Mask, rings: Rings) -> int:
     last = np.ceil(np.clip(lower[:, 1], 0, height) - 0.5).astype(np.int64)
     crossing = np.flatnonzero(last > first)
     if not len(crossing):
-        return 0
+        return NOTHING
     upper, lower, first, last = upper[crossing], lower[crossing], first[crossing], last[crossing]
     rows = last - first
     if int(rows.sum()) > MOST_CROSSINGS:
@@ -102,7 +212,7 @@ def fill_polygon(mask: Mask, rings: Rings) -> int:
             f"an outline of {len(begin):,} points goes up and down too often",
             remedy="simplify it, or give the region as a mask image",
         )
-    # Only the part of the mask that the polygon reaches is worked on.
+    # Only the part of the picture that the polygon reaches is worked on.
     top, bottom = int(first.min()), int(last.max())
     left = int(np.clip(np.floor(begin[:, 0].min()), 0, width))
     right = int(np.clip(np.ceil(begin[:, 0].max()), 0, width))
@@ -120,5 +230,52 @@ def fill_polygon(mask: Mask, rings: Rings) -> int:
         column = np.ceil(np.clip(x, left, right) - 0.5).astype(np.int64)
         odd += np.bincount((row - top) * span + column - left, minlength=len(odd))
     inside = np.cumsum(odd.reshape(-1, span), axis=1)[:, :-1] % 2 == 1
-    mask[top:bottom, left:right] |= inside
-    return int(inside.size)
+    return Patch(inside, (top, left))
+
+
+def ellipse_patch(
+    center: tuple[float, float],
+    radii: tuple[float, float],
+    shape: tuple[int, int],
+    angle: float = 0.0,
+) -> Patch:
+    """Pixels whose middle lies in an ellipse or on its edge, within a picture.
+
+    Parameters
+    ----------
+    center
+        x and y, from the upper left corner of the picture's first pixel.
+    radii
+        Along x and y before it is turned.
+    shape
+        (Y, X) of the picture.
+    angle
+        By which it is turned clockwise on the screen, in radians.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite or a radius is negative.
+
+    Examples
+    --------
+    >>> ellipse_patch((2.0, 0.5), (2.0, 0.5), (3, 9)).mask.astype(int).tolist()
+    [[1, 1, 1, 1]]
+    """
+    if not np.isfinite([*center, *radii, angle]).all() or min(radii) < 0:
+        raise ValueError("an ellipse has finite numbers, and no negative radius")
+    if not min(radii):
+        return NOTHING
+    cosine, sine = np.cos(angle), np.sin(angle)
+    top, y = _middles(center[1], float(np.hypot(radii[0] * sine, radii[1] * cosine)), shape[0])
+    left, x = _middles(center[0], float(np.hypot(radii[0] * cosine, radii[1] * sine)), shape[1])
+    along = (x[None, :] * cosine + y[:, None] * sine) / radii[0]
+    across = (y[:, None] * cosine - x[None, :] * sine) / radii[1]
+    return Patch(along**2 + across**2 <= 1.0, (top, left))
+
+
+def _middles(center: float, reach: float, size: int) -> Axis:
+    """Pixels of one axis that may lie within reach: the first, and how far each middle is off."""
+    first = int(np.floor(np.clip(center - reach, 0, size)))
+    last = int(np.ceil(np.clip(center + reach, 0, size)))
+    return first, np.arange(first, last, dtype=np.float64) + (0.5 - center)

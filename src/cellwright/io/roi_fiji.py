@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cellwright.core.errors import UnreadableError, UnsupportedError
-from cellwright.io.polygons import Mask, fill_polygon
+from cellwright.io.polygons import Mask, NoAreaError, Patch, polygon_patch
 
 if TYPE_CHECKING:
     from roifile import ImagejRoi
 
-__all__ = ["ROI_MAGIC", "ZIP_MAGIC", "add_roi", "roi_files"]
+__all__ = ["ROI_MAGIC", "ZIP_MAGIC", "add_roi", "is_roi", "roi_files", "roi_patch", "roi_plane"]
 
 Coordinates = npt.NDArray[np.float64]
 
@@ -42,6 +42,8 @@ _NO_AREA = {
 _OVAL = 2
 _AREAS = {0, 1, _OVAL, 7, 8}  # polygon, rectangle, oval, freehand, traced
 _FEWEST_POINTS = 3
+_POSITION, _SECOND_HEADER = 56, 60
+"""Where the number of the image stands, and where the rest of the header does (RoiDecoder.java)."""
 _NO_REGION = {1: "a text", 2: "an arrow", 4: "a picture"}  # subtypes
 
 
@@ -68,7 +70,7 @@ def roi_files(path: Path, data: bytes) -> Iterator[tuple[str, bytes]]:
         )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = [e for e in archive.infolist() if _is_roi(e.filename)]
+            entries = [e for e in archive.infolist() if is_roi(e.filename)]
             if not entries:
                 raise UnreadableError(
                     "the zip holds no ROI (no entry ends in .roi)",
@@ -89,8 +91,14 @@ def roi_files(path: Path, data: bytes) -> Iterator[tuple[str, bytes]]:
         ) from error
 
 
-def _is_roi(name: str) -> bool:
-    """Whether an entry is a ROI, and not what macOS puts beside every file."""
+def is_roi(name: str) -> bool:
+    """Whether an entry of a zip is a ROI by its name, and not what macOS puts beside every file.
+
+    Examples
+    --------
+    >>> is_roi("set/0001.roi"), is_roi("__MACOSX/set/._0001.roi")
+    (True, False)
+    """
     base = name.rpartition("/")[2]
     return base.lower().endswith(".roi") and not base.startswith("._")
 
@@ -109,24 +117,34 @@ def _unpack(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit:
 
 
 def add_roi(mask: Mask, path: Path, name: str, data: bytes) -> int:
-    """Add the pixels of one ROI to a mask, in place.
+    """Add the pixels of one ROI to a mask, in place; see `roi_patch`.
+
+    Returns
+    -------
+    int
+        Number of pixels that were worked on.
+    """
+    patch = roi_patch((mask.shape[0], mask.shape[1]), path, name, data)
+    patch.add_to(mask)
+    return patch.mask.size
+
+
+def roi_patch(shape: tuple[int, int], path: Path, name: str, data: bytes) -> Patch:
+    """Pixels of one ROI, in its bounding box and within a picture of (Y, X) pixels.
 
     A pixel belongs to it if its middle lies in it: rectangle, rounded or not, oval, polygon,
     freehand and traced selection, and composites with holes and several pieces. Coordinates are
     those of pixels' corners, as ImageJ's are for areas; sub-pixel ones are used where there are
     any. ImageJ's own ovals of whole pixels may differ from this at single pixels of the edge.
 
-    Returns
-    -------
-    int
-        Number of pixels that were worked on.
-
     Raises
     ------
     UnreadableError
         If the ROI is damaged.
+    NoAreaError
+        If it has no area.
     UnsupportedError
-        If it has no area, or curves.
+        If it has curves.
     """
     from roifile import ImagejRoi
 
@@ -138,15 +156,15 @@ def add_roi(mask: Mask, path: Path, name: str, data: bytes) -> int:
         if what is None and kind not in _AREAS:
             what = "of a type that is not known"
         if what is not None:
-            raise UnsupportedError(
+            raise NoAreaError(
                 f"this ROI is {what}: it has no area",
                 where=where,
                 remedy="draw an area: a rectangle, an oval, a polygon or a freehand selection",
             )
-        return _add(mask, roi)
+        return _patch(shape, roi)
     except (ValueError, TypeError, IndexError, OverflowError, RuntimeError, struct.error) as error:
         if isinstance(error, UnsupportedError):
-            raise UnsupportedError(error.what, where=where, remedy=error.remedy) from error
+            raise type(error)(error.what, where=where, remedy=error.remedy) from error
         if isinstance(error, NotImplementedError):
             raise UnsupportedError(
                 "this ROI has curves", where=where, remedy="interpolate it in Fiji first"
@@ -156,7 +174,26 @@ def add_roi(mask: Mask, path: Path, name: str, data: bytes) -> int:
         ) from error
 
 
-def _add(mask: Mask, roi: ImagejRoi) -> int:
+def roi_plane(data: bytes) -> tuple[int, int]:
+    """Slice and frame that a ROI was drawn in, from 1; 0 where it is for all of them.
+
+    In a stack that is no hyperstack, the number of the image stands for the slice.
+
+    Examples
+    --------
+    >>> from roifile import ImagejRoi
+    >>> roi_plane(ImagejRoi(position=3).tobytes()), roi_plane(ImagejRoi(t_position=2).tobytes())
+    ((3, 0), (0, 2))
+    """
+    second = int.from_bytes(data[_SECOND_HEADER : _SECOND_HEADER + 4], "big")
+    depth, time = 0, 0
+    if 0 < second <= len(data) - 16:
+        depth, time = struct.unpack_from(">ii", data, second + 8)
+    position = int.from_bytes(data[_POSITION : _POSITION + 4], "big")
+    return (depth, time) if depth or time else (position, 0)
+
+
+def _patch(shape: tuple[int, int], roi: ImagejRoi) -> Patch:
     from roifile import ROI_TYPE
 
     if roi.composite:
@@ -165,7 +202,7 @@ def _add(mask: Mask, roi: ImagejRoi) -> int:
             raise ValueError("its path is missing or not finite")
         rings = [ring.astype(np.float64) for ring in roi.path2coords(path)]
     elif roi.roitype in {ROI_TYPE.RECT, ROI_TYPE.OVAL}:
-        return _add_box(mask, roi)
+        return _box_patch(shape, roi)
     else:
         rings = [np.asarray(roi.coordinates(), dtype=np.float64)]
         if not np.isfinite(rings[0]).all():
@@ -173,10 +210,10 @@ def _add(mask: Mask, roi: ImagejRoi) -> int:
     rings = [ring for ring in rings if len(ring) >= _FEWEST_POINTS]
     if not rings:
         raise ValueError("its outline has less than three points")
-    return fill_polygon(mask, rings)
+    return polygon_patch(rings, shape)
 
 
-def _add_box(mask: Mask, roi: ImagejRoi) -> int:
+def _box_patch(shape: tuple[int, int], roi: ImagejRoi) -> Patch:
     """Rectangles, rounded ones and ovals: a corner is a quarter of an ellipse."""
     if roi.subpixelrect:
         left, top, width, height = roi.xd, roi.yd, roi.widthd, roi.heightd
@@ -190,17 +227,16 @@ def _add_box(mask: Mask, roi: ImagejRoi) -> int:
     round_y, round_x = (
         (height / 2, width / 2) if oval else (min(rounded, height) / 2, min(rounded, width) / 2)
     )
-    rows, y = _reach(top, height, mask.shape[0], round_y)
-    columns, x = _reach(left, width, mask.shape[1], round_x)
-    mask[rows, columns] |= y[:, None] ** 2 + x[None, :] ** 2 <= 1.0
-    return len(y) * len(x)
+    first_row, y = _reach(top, height, shape[0], round_y)
+    first_column, x = _reach(left, width, shape[1], round_x)
+    return Patch(y[:, None] ** 2 + x[None, :] ** 2 <= 1.0, (first_row, first_column))
 
 
-def _reach(begin: float, length: float, size: int, rounding: float) -> tuple[slice, Coordinates]:
-    """Pixels of one axis in the box, and how far into its rounding each lies, 0 to 1."""
+def _reach(begin: float, length: float, size: int, rounding: float) -> tuple[int, Coordinates]:
+    """The first pixel of one axis in the box, and how far into its rounding each lies, 0 to 1."""
     first = int(np.ceil(np.clip(begin, 0, size) - 0.5))
     last = int(np.ceil(np.clip(begin + length, 0, size) - 0.5))
     middle = np.arange(first, last) + 0.5 - begin
     into = rounding - np.minimum(middle, length - middle)
     depth = np.maximum(into, 0.0) / rounding if rounding > 0 else np.zeros(len(middle))
-    return slice(first, last), depth
+    return first, depth

@@ -12,12 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-
 from cellwright.core.errors import UnreadableError, UnsupportedError
-from cellwright.io.polygons import Mask, Rings, check_effort, fill_polygon
+from cellwright.io.polygons import (
+    Mask,
+    NoAreaError,
+    Rings,
+    as_ring,
+    check_effort,
+    fill_polygon,
+)
 
-__all__ = ["LARGEST_FILE", "add_geojson"]
+__all__ = ["LARGEST_FILE", "add_geojson", "features", "parse_geojson", "polygons"]
 
 LARGEST_FILE = 2**26
 """Bytes: 64 MiB hold some four million points; read by Python, they take twenty times that."""
@@ -46,13 +51,8 @@ def add_geojson(mask: Mask, path: Path, data: bytes) -> int:
             where=str(path),
             remedy="give the region as a mask image",
         )
-    try:
-        root = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        what = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise _broken(path, f"the file is no GeoJSON ({what})") from error
     count = effort = 0
-    for rings in _polygons(path, root):
+    for rings in polygons(path, parse_geojson(path, data)):
         count += 1
         try:
             effort += fill_polygon(mask, rings)
@@ -60,6 +60,60 @@ def add_geojson(mask: Mask, path: Path, data: bytes) -> int:
             raise UnsupportedError(error.what, where=str(path), remedy=error.remedy) from error
         check_effort(effort, mask, str(path))
     return count
+
+
+def parse_geojson(path: Path, data: bytes) -> Any:
+    """Read the text of a GeoJSON file.
+
+    Raises
+    ------
+    UnreadableError
+        If it is no JSON.
+
+    Examples
+    --------
+    >>> parse_geojson(Path("a.geojson"), b'{"type": "Point"}')
+    {'type': 'Point'}
+    """
+    try:
+        return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        what = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise _broken(path, f"the file is no GeoJSON ({what})") from error
+
+
+def features(path: Path, root: Any) -> Iterator[dict[str, Any]]:
+    """Give each feature of a parsed file; a geometry that stands alone is one as well.
+
+    Those without a geometry are passed over.
+
+    Raises
+    ------
+    UnreadableError
+        If something stands there that is no GeoJSON.
+
+    Examples
+    --------
+    >>> line = {"type": "LineString", "coordinates": [[0, 0], [1, 1]]}
+    >>> [found] = features(Path("a.geojson"), [line])
+    >>> found["geometry"] is line
+    True
+    """
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting.extend(reversed(part))
+        elif not isinstance(part, dict):
+            raise _broken(path, f"{_shown(part)} stands where a feature should")
+        elif part.get("type") == "FeatureCollection":
+            waiting.append(_list_of(path, part, "features"))
+        elif part.get("type") == "GeometryCollection":
+            waiting.append(_list_of(path, part, "geometries"))
+        elif part.get("type") != "Feature":
+            yield {"type": "Feature", "geometry": part, "properties": {}}
+        elif part.get("geometry") is not None:
+            yield part
 
 
 def _refuse(word: str) -> NoReturn:
@@ -72,9 +126,24 @@ def _broken(path: Path, what: str) -> UnreadableError:
     )
 
 
-def _polygons(path: Path, root: Any) -> Iterator[Rings]:
-    """Walk through all that may hold a geometry; not by recursion, which a file could exhaust."""
-    waiting = [root]
+def polygons(path: Path, root: Any) -> Iterator[Rings]:
+    """Give the rings of each polygon of a parsed file, of a feature, or of a geometry.
+
+    Raises
+    ------
+    UnreadableError
+        If something stands there that is no GeoJSON.
+    NoAreaError
+        If there are points or lines.
+
+    Examples
+    --------
+    >>> triangle = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [0, 1]]]}
+    >>> [[ring]] = polygons(Path("a.geojson"), [triangle])
+    >>> len(ring)
+    3
+    """
+    waiting = [root]  # not by recursion, which a file could exhaust
     while waiting:
         part = waiting.pop()
         if isinstance(part, list):
@@ -98,7 +167,7 @@ def _polygons(path: Path, root: Any) -> Iterator[Rings]:
                     raise _broken(path, f"{_shown(polygon)} stands where a polygon should")
                 yield _rings(path, polygon)
         elif kind in {"Point", "MultiPoint", "LineString", "MultiLineString"}:
-            raise UnsupportedError(
+            raise NoAreaError(
                 f"a {kind} has no area", where=str(path), remedy="draw areas only, or remove it"
             )
         else:
@@ -113,19 +182,10 @@ def _list_of(path: Path, part: dict[str, Any], name: str) -> list[Any]:
 
 
 def _rings(path: Path, polygon: list[Any]) -> Rings:
-    rings = []
-    for ring in polygon:
-        try:
-            points = np.asarray(ring)
-            if points.dtype.kind not in "if" or points.ndim != 2 or points.shape[1] < 2:
-                raise ValueError("a ring is a list of pairs of numbers")
-            points = points[:, :2].astype(np.float64)
-            if len(points) < _FEWEST_POINTS or not np.isfinite(points).all():
-                raise ValueError("a ring has at least three points, all of them finite")
-        except (ValueError, OverflowError) as error:
-            raise _broken(path, f"a polygon cannot be read ({error})") from error
-        rings.append(points)
-    return rings
+    try:
+        return [as_ring(ring, _FEWEST_POINTS) for ring in polygon]
+    except (ValueError, OverflowError) as error:
+        raise _broken(path, f"a polygon cannot be read ({error})") from error
 
 
 def _shown(value: Any) -> str:
