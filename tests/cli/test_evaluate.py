@@ -16,7 +16,7 @@ from cellwright.cli.verb import Asked
 def asked(folder: Path, **others: Any) -> Asked:
     values: dict[str, Any] = {"labels": folder / "found", "truth": folder / "truth"}
     values |= {"out": folder / "scores"}
-    values |= {"kinds": None, "json_": False, "quiet": False, "verbose": False}
+    values |= {"kinds": None, "against": None, "json_": False, "quiet": False, "verbose": False}
     return Asked(values | others, frozenset())
 
 
@@ -67,3 +67,19 @@ def test_empty_pictures_are_not_hidden(folder: Path, capsys: pytest.CaptureFixtu
         np.save(folder / place / "c.npy", np.zeros((1, 5), np.uint16))
     assert VERB.run(asked(folder)) == 0
     assert "without any cell, and none was found: 1 pictures" in capsys.readouterr().out
+
+
+def test_other_labels_of_the_same_pictures_are_compared(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert VERB.run(asked(folder, against=folder / "truth")) == 0
+    printed = capsys.readouterr().out
+    [line] = [line.split() for line in printed.splitlines() if line.startswith("f1_50")]
+    assert line[:5] == ["f1_50", "2", "0.833", "1.000", "-0.167"]
+    table = (folder / "scores" / "comparison.csv").read_text().splitlines()
+    assert table[0] == "score,n,value,other,difference,ci_low,ci_high,p,better,worse"
+    assert table[1].startswith("dsb_ap_50,2,0.75,1.0,-0.25,")
+
+    assert VERB.run(asked(folder, against=folder / "truth", json_=True)) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["comparison"][0]["worse"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from cellwright.cli.interrupt import CANCEL
 from cellwright.cli.verb import Asked, Output, Verb
 
 if TYPE_CHECKING:
+    from cellwright.evaluation.comparison import Difference
     from cellwright.evaluation.evaluate import Evaluation
     from cellwright.evaluation.summary import Estimate, GroupSummary
 
@@ -40,19 +42,22 @@ def _run(asked: Asked) -> int:
             asked["truth"],
             out,
             kinds=asked["kinds"],
+            against=asked["against"],
             listener=listener,
             cancel=CANCEL,
         )
     if asked["json_"]:
         print(json.dumps(_facts(evaluation, out), indent=1, allow_nan=False))
     elif not asked["quiet"]:
-        for line in _lines(evaluation):
+        for line in (*_lines(evaluation), *_compared(evaluation.comparison)):
             print(line)
         print(f"scores: {out / 'scores.csv'}, {out / 'summary.json'}")
     return SOME_FAILED if evaluation.failed else 0
 
 
 def _facts(evaluation: Evaluation, out: Path) -> dict[str, Any]:
+    from cellwright.evaluation.comparison import comparison_table
+
     inputs, failed, warned = len(evaluation.table), evaluation.failed, evaluation.warned
     overall = evaluation.summary.overall
     return {
@@ -70,6 +75,7 @@ def _facts(evaluation: Evaluation, out: Path) -> dict[str, Any]:
             "by_step": {"score": {"computed": inputs - failed, "reused": 0}},
         },
         "summary": evaluation.summary.to_json(),
+        "comparison": json.loads(comparison_table(evaluation.comparison).to_json(orient="records")),
         "out": str(out),
     }
 
@@ -94,6 +100,21 @@ def _lines(evaluation: Evaluation) -> list[str]:
         lines.append(
             f"not scored, and in no mean: {evaluation.failed:,} pictures; the column reason of "
             "scores.csv says why"
+        )
+    return lines
+
+
+def _compared(differences: Sequence[Difference]) -> list[str]:
+    """How the labels differ from others: only what was asked for."""
+    if not differences:
+        return []
+    lines = [f"{'':<14}      n    these   others  difference           interval       p"]
+    for one in differences:
+        low, high = one.interval.low, one.interval.high
+        interval = "none" if low is None or high is None else f"[{low:+.3f}, {high:+.3f}]"
+        lines.append(
+            f"{one.score:<14} {one.n:>6,} {one.value:>8.3f} {one.other:>8.3f} "
+            f"{one.difference:>+11.3f} {interval:>18} {one.p:>7.2g}"
         )
     return lines
 
@@ -125,6 +146,7 @@ VERB = Verb(
     paths={
         "out": "Folder for scores.csv and summary.json.",
         "kinds": "Table with the columns image and kind: scores by kind as well.",
+        "against": "Other label images of the same pictures: comparison.csv tells the differences.",
     },
     required=frozenset({"out"}),
     models=(Output,),

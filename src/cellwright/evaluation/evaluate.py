@@ -6,7 +6,7 @@ import io
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from cellwright.engine.events import (
     silent,
 )
 from cellwright.engine.files import write_atomic
+from cellwright.evaluation.comparison import Difference, compare, comparison_table
 from cellwright.evaluation.kinds import kinds_of, read_kinds
 from cellwright.evaluation.pairing import (
     PairedFiles,
@@ -39,7 +40,7 @@ from cellwright.io.label_image import decode_labels
 __all__ = ["Evaluation", "evaluate", "evaluate_folders", "write_evaluation"]
 
 _PHASE = "scoring"
-_TABLE, _SUMMARY = "scores.csv", "summary.json"
+_TABLE, _SUMMARY, _COMPARISON = "scores.csv", "summary.json", "comparison.csv"
 _LARGEST_TO_LABEL = 2**27
 """Pixels up to which a label image with one number is looked at for separate pieces."""
 
@@ -57,11 +58,14 @@ class Evaluation:
         Over the pictures that were scored.
     pictures
         Their scores.
+    comparison
+        With other labels of the same pictures, where such were given.
     """
 
     table: pd.DataFrame
     summary: Summary
     pictures: tuple[PictureScore, ...]
+    comparison: tuple[Difference, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -80,6 +84,7 @@ def evaluate(
     out: str | Path,
     *,
     kinds: str | Path | None = None,
+    against: str | Path | None = None,
     split: str = "",
     listener: Listener = silent,
     cancel: CancelToken | None = None,
@@ -96,6 +101,9 @@ def evaluate(
         Folder for the two files.
     kinds
         A table with the columns ``image`` and ``kind``: a summary for each kind as well.
+    against
+        Other label images of the same pictures, to be compared with: ``comparison.csv`` tells
+        for each of a few scores how they differ, picture by picture.
     split
         The file or rule that says which pictures these are, for the card.
     listener
@@ -139,6 +147,10 @@ def evaluate(
         listener=listener,
         cancel=cancel,
     )
+    if against is not None:
+        others = evaluate_folders(Path(against), truth, listener=listener, cancel=cancel)
+        differences = compare(evaluation.pictures, others.pictures)
+        evaluation = replace(evaluation, comparison=tuple(differences))
     write_evaluation(out, evaluation)
     return evaluation
 
@@ -285,6 +297,8 @@ def _table(rows: list[dict[str, str]], pictures: list[PictureScore]) -> pd.DataF
 def write_evaluation(out: Path, evaluation: Evaluation) -> None:
     """Write ``scores.csv`` and ``summary.json`` into `out`; equal scores give equal bytes.
 
+    ``comparison.csv`` too, if there is a comparison.
+
     Raises
     ------
     UsageError
@@ -300,6 +314,10 @@ def write_evaluation(out: Path, evaluation: Evaluation) -> None:
         evaluation.summary.to_json(), indent=1, ensure_ascii=False, allow_nan=False
     )
     write_atomic(out / _SUMMARY, (summary + "\n").encode(), out)
+    if evaluation.comparison:
+        text = io.StringIO()
+        write_table(text, comparison_table(evaluation.comparison))
+        write_atomic(out / _COMPARISON, text.getvalue().encode(), out)
 
 
 def _check_out(out: Path, given: tuple[Path, ...]) -> None:
