@@ -43,6 +43,14 @@ def test_examples_come_by_name_with_the_kinds_of_the_table(tmp_path: Path) -> No
     np.testing.assert_array_equal(labels, LABELS)
 
 
+def test_groups_of_the_table_are_kept_apart_from_those_of_other_folders(tmp_path: Path) -> None:
+    for name in "abc":
+        put(tmp_path / "set", name)
+    (tmp_path / "set" / "images.csv").write_text("name,group\na,photograph 1\nb,photograph 1\n")
+    groups = [example.group for example in examples_in(tmp_path / "set")]
+    assert groups == ["set/photograph 1", "set/photograph 1", "set/c"]
+
+
 def test_groups_are_given_by_name(tmp_path: Path) -> None:
     put(tmp_path / "set", "a")
     put(tmp_path / "set", "b")

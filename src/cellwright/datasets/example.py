@@ -10,12 +10,13 @@ from pathlib import Path
 
 from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Array
+from cellwright.io.csv_text import unescape
 from cellwright.io.label_image import decode_labels
 from cellwright.io.open import open_images
 
 __all__ = [
-    "Example", "examples_in", "files_of", "kinds_in", "picture_pixels", "read_labels",
-    "read_pixels", "with_groups",
+    "Example", "examples_in", "files_of", "picture_pixels", "read_labels", "read_pixels",
+    "told_in", "with_groups",
 ]  # fmt: skip
 
 _ENDINGS = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp")
@@ -59,13 +60,13 @@ def examples_in(folder: Path) -> list[Example]:
     ----------
     folder
         With ``images/`` and ``labels/``, whose files have the same stems, and if wanted
-        ``images.csv`` with the columns ``name`` and ``kind``.
+        ``images.csv`` with the columns ``name``, ``kind`` and ``group``.
 
     Returns
     -------
     list of Example
-        By name; each is a group of its own, and its kind is the folder's name where the table
-        tells none.
+        By name; where the table tells nothing, each is a group of its own, and its kind is the
+        folder's name.
 
     Raises
     ------
@@ -90,14 +91,14 @@ def examples_in(folder: Path) -> list[Example]:
             where=str(folder / "labels"),
             remedy="give each picture a label image of the same name, or take it out",
         )
-    kinds = kinds_in(folder / "images.csv")
+    kinds, groups = (told_in(folder / "images.csv", column) for column in ("kind", "group"))
     return [
         Example(
             name=f"{folder.name}/{file.stem}",
             image=file,
             labels=labels[file.stem],
             kind=kinds.get(file.stem) or folder.name,
-            group=f"{folder.name}/{file.stem}",
+            group=f"{folder.name}/{groups.get(file.stem) or file.stem}",
         )
         for file in files
     ]
@@ -120,8 +121,14 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
 
 
-def kinds_in(table: Path) -> dict[str, str]:
-    """From stem to kind, as far as the table tells."""
+def told_in(table: Path, column: str) -> dict[str, str]:
+    """From stem to what a column of ``images.csv`` says, where it says anything.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read, or has no column ``name``.
+    """
     if not table.exists():
         return {}
     try:
@@ -137,9 +144,10 @@ def kinds_in(table: Path) -> dict[str, str]:
         raise InputError(
             f"the table has no column 'name', only {_some([str(name) for name in rows[0]])}",
             where=str(table),
-            remedy="give it the columns name and kind, separated by commas",
+            remedy="give it the columns name, kind and group, separated by commas",
         )
-    return {Path(row["name"] or "").stem: row.get("kind") or "" for row in rows}
+    found = ((Path(unescape(row["name"] or "")).stem, row.get(column)) for row in rows)
+    return {stem: unescape(text) for stem, text in found if text}
 
 
 def with_groups(examples: Iterable[Example], groups: Mapping[str, str]) -> list[Example]:

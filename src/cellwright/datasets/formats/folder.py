@@ -16,7 +16,7 @@ from cellwright.datasets.annotation import (
     Entry,
     Source,
 )
-from cellwright.datasets.example import files_of, kinds_in
+from cellwright.datasets.example import files_of, told_in
 from cellwright.datasets.writing import copied, flat_name, table_text
 from cellwright.io.csv_text import unescape
 from cellwright.io.label_image import decode_labels, encode_labels
@@ -36,7 +36,8 @@ def _entries(source: Source, labels: str) -> list[Entry]:
     """A label image for each entry: pictures without one are no part of the dataset."""
     files = files_of(source.path / labels)
     images = {file.stem: file for file in files_of(source.images or source.path / IMAGES)}
-    kinds = kinds_in(source.path / "images.csv")
+    table = source.path / "images.csv"
+    kinds, groups = told_in(table, "kind"), told_in(table, "group")
     classes = _classes(source.path / CLASSES)
     return [
         Entry(
@@ -44,6 +45,7 @@ def _entries(source: Source, labels: str) -> list[Entry]:
             images.get(file.stem),
             partial(_read, file, classes.get(file.stem, {})),
             kind=kinds.get(file.stem, ""),
+            group=groups.get(file.stem, ""),
         )
         for file in files
     ]
