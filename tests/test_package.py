@@ -87,7 +87,15 @@ def test_public_names_are_complete_and_there() -> None:
 
 
 def test_every_door_leads_to_parts_that_load() -> None:
-    groups = {"readers": 5, "methods": 2, "annotations": 9, "features": 5, "filters": 4, "checks": 5, "sections": 9}
+    groups = {
+        "readers": 5,
+        "methods": 2,
+        "annotations": 9,
+        "features": 5,
+        "filters": 4,
+        "checks": 5,
+        "sections": 9,
+    }
 
     for group, least in groups.items():
         assert len(load_all(f"cellwright.{group}")) >= least
