@@ -18,6 +18,7 @@ from data import training_and_validation
 
 from cellwright.core.image import Array
 from cellwright.datasets.example import Example, read_labels, read_pixels
+from cellwright.evaluation.calibration import reliability
 from cellwright.evaluation.matching import count_overlaps, match
 from cellwright.evaluation.picture import score_picture
 from cellwright.evaluation.summary import summarise
@@ -30,7 +31,6 @@ LEAST = 0.2
 """Objects that are right with less probability are left out. On the validation pictures AP changes
 little from 0.2 to 0.5, and counts are nearest to the truth at 0.2."""
 PARTS = 5
-BINS = 10
 SCORES = (
     "semantic_iou", "dsb_ap_50", "dsb_ap_75", "dsb_ap_mean", "f1_50", "pq",
     "median_count_error_abs_percent", "pooled_count_error_percent", "median_area_bias_percent",
@@ -70,22 +70,6 @@ def judged(model: Path, example: Example) -> Judged:
     return Judged(seen.labels, found, seen.traits[found], right)
 
 
-def expected_error(confidence: Array, right: Array) -> tuple[float, dict[str, list[float]]]:
-    """Expected calibration error in bins of equal width, and the reliability table."""
-    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    count = np.bincount(place, minlength=BINS)
-    said = np.bincount(place, confidence, BINS) / np.maximum(count, 1)
-    true = np.bincount(place, right, BINS) / np.maximum(count, 1)
-    error = float((count * np.abs(said - true)).sum() / count.sum())
-    filled = count > 0
-    table = {
-        "confidence": said[filled].round(DIGITS).tolist(),
-        "right": true[filled].round(DIGITS).tolist(),
-        "objects": count[filled].tolist(),
-    }
-    return error, table
-
-
 def cross_fitted(pictures: list[Judged], groups: list[str]) -> list[Array]:
     """Confidence of each picture's objects, by a fit to pictures of other groups."""
     order = {name: index % PARTS for index, name in enumerate(sorted(set(groups)))}
@@ -117,13 +101,15 @@ def main(model: str, data: str, out: str) -> None:
     summary = summarise(scores, {example.name: example.kind for example in examples})
     every = np.concatenate(confidence)
     kept = every >= LEAST
-    error, table = expected_error(
-        every[kept], np.concatenate([picture.right for picture in pictures])[kept]
-    )
+    found = reliability(every[kept], np.concatenate([picture.right for picture in pictures])[kept])
     calibration = fit_to(pictures) | {
         "least": LEAST,
-        "expected_calibration_error": round(error, DIGITS),
-        "reliability": table,
+        "expected_calibration_error": round(found.expected_error, DIGITS),
+        "reliability": {
+            "confidence": found.said.round(DIGITS).tolist(),
+            "right": found.right.round(DIGITS).tolist(),
+            "objects": found.count.tolist(),
+        },
         "pictures": len(examples),
         "how": "logistic regression on the validation pictures; error cross-fitted in five parts",
     }
@@ -140,7 +126,11 @@ def main(model: str, data: str, out: str) -> None:
     known = json.loads(path.read_text("utf-8")) if path.exists() else {}
     known |= {"calibration": calibration, "scores": {"validation": estimates}}
     path.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
-    print(json.dumps({"ece": error, **{n: e["value"] for n, e in estimates.items()}}, indent=1))
+    print(
+        json.dumps(
+            {"ece": found.expected_error, **{n: e["value"] for n, e in estimates.items()}}, indent=1
+        )
+    )
 
 
 if __name__ == "__main__":
