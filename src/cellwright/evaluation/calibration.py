@@ -1,4 +1,4 @@
-"""Whether a confidence is a probability: of cells with 0.9, are nine in ten right?"""
+"""Whether a confidence is a probability: of cells with 0.9, nine in ten are to be right."""
 
 from __future__ import annotations
 
