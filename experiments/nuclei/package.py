@@ -62,7 +62,7 @@ CITATIONS = (
         doi="10.1038/s41597-020-00608-w",
     ),
 )
-VERSION = 2
+VERSION = 3
 DECODER = {"least_area": 4, "smoothing": 1.0, "join": 0.05}
 """Of the network's pixels, an eighth of the diameter of a usual object: specks that people have
 drawn are kept, and those that nobody would draw are left out by their confidence."""

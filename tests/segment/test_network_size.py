@@ -16,7 +16,7 @@ from cellwright.segment.network_mapping import InMemory, map_plane
 from cellwright.segment.network_maps import SIZE_UNIT, Quantised, steps_of
 from cellwright.segment.network_model import usable_model
 from cellwright.segment.network_objects import TRAITS
-from cellwright.segment.network_size import agrees, find_size
+from cellwright.segment.network_size import agrees, find_size, undecided
 
 CHANNELS = ("size", "foreground")
 
@@ -183,3 +183,57 @@ def test_confidence_of_nothing_and_of_the_extreme() -> None:
     calibration = {"intercept": -1e6, "weights": dict.fromkeys(FEATURES, 0.0)}
     assert confidence_of(np.zeros((1, len(TRAITS))), calibration).tolist() == [0.0]
     assert features_of(np.zeros((0, len(TRAITS)))).shape == (0, len(FEATURES))
+
+
+def test_most_of_what_might_be_objects_must_be_clear() -> None:
+    values = np.full((2, 40, 50), -60, np.int8)
+    clear, vague = 60, round(0.5 / steps_of("foreground"))
+    for rows, expected in ((0, 0.0), (4, 0.0), (19, 0.0), (30, 0.75), (40, 1.0)):
+        values[1], values[1, :rows] = clear, vague
+        assert undecided(Quantised(CHANNELS, values)) == expected
+    values[1] = -60  # nothing might be an object
+    assert undecided(Quantised(CHANNELS, values)) == 0.0
+
+
+def is_at_own_scale(batch: Array) -> bool:
+    """Of a plane of noise, which any smaller version evens out."""
+    return bool(batch.std() > 0.15)
+
+
+NOISE = InMemory(np.random.default_rng(1).integers(0, 255, (900, 900), np.uint8))
+
+
+@pytest.mark.parametrize("sure", [False, True])
+def test_what_is_vague_is_looked_at_at_the_planes_own_scale(tmp_path: Path, sure: bool) -> None:
+    """A network that is not sure there either keeps its first scale."""
+    model = usable_model(str(write_blobs(tmp_path / "blobs.zip")))
+    channels = model.description.channels
+
+    def answer(batch: Array) -> Array:
+        maps = np.full((1, len(channels), *batch.shape[2:]), 4, np.float32)
+        maps[:, channels.index("size")] = np.log2(20.0 / SIZE_UNIT)
+        if not (sure and is_at_own_scale(batch)):
+            maps[:, channels.index("foreground")] = 0.5
+        return maps
+
+    mapped = map_plane(NOISE, model, answer)
+    assert mapped.size.diameter == pytest.approx(20 if sure else 47, rel=0.05)
+    assert mapped.scale == pytest.approx(model.description.diameter / (20 if sure else 47), rel=0.2)
+
+
+@pytest.mark.parametrize(("own", "expected"), [(12.0, 12.0), (30.0, 30.0), (170.0, 180.0)])
+def test_very_large_objects_are_believed_unless_small_ones_are_seen_at_the_planes_own_scale(
+    tmp_path: Path, own: float, expected: float
+) -> None:
+    model = usable_model(str(write_blobs(tmp_path / "blobs.zip")))
+    channels = model.description.channels
+
+    def answer(batch: Array) -> Array:
+        """In any small version a body of 180 px."""
+        maps = np.full((1, len(channels), *batch.shape[2:]), 4, np.float32)
+        seems = own if is_at_own_scale(batch) else 180.0 * batch.shape[2] / 900
+        maps[:, channels.index("size")] = np.log2(seems / SIZE_UNIT)
+        return maps
+
+    found = map_plane(NOISE, model, answer).size.diameter
+    assert found == pytest.approx(expected, rel=0.1)

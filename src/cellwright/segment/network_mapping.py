@@ -15,7 +15,15 @@ from cellwright.models.model import Model
 from cellwright.segment.network_input import Normalisation, sampled, unit_range
 from cellwright.segment.network_maps import UNIT, Answer, Quantised, fill_maps
 from cellwright.segment.network_model import CHANNELS
-from cellwright.segment.network_size import LARGEST_SCALE, Size, agrees, find_size
+from cellwright.segment.network_size import (
+    HUGE,
+    LARGEST_SCALE,
+    SMALLER,
+    Size,
+    agrees,
+    find_size,
+    undecided,
+)
 from cellwright.segment.picture_traits import traits_of_picture
 from cellwright.segment.rescale import ScaledPlane
 
@@ -106,11 +114,20 @@ def map_plane(
     if diameter is not None:
         return showing.at(Size(diameter, 0))
     size = showing.size()
+    if size.diameter is None:
+        return showing.at(size)
+    if size.diameter > HUGE * model.description.diameter:
+        own = showing.size(first=1.0)
+        looks = size.looks + own.looks
+        smaller = own.diameter is not None and own.diameter < size.diameter / SMALLER
+        return showing.at(replace(own if smaller else size, looks=looks))
     mapped = showing.at(size)
-    if size.diameter is None or agrees(mapped.maps, size.diameter * mapped.scale):
+    doubt = undecided(mapped.maps)
+    if agrees(mapped.maps, size.diameter * mapped.scale) and not doubt:
         return mapped
-    again = showing.size(first=1.0)
-    return showing.at(replace(again, looks=size.looks + again.looks))
+    own = showing.size(first=1.0)
+    again = showing.at(replace(own, looks=size.looks + own.looks))
+    return mapped if doubt and undecided(again.maps) >= doubt else again
 
 
 @dataclass(frozen=True, eq=False)
