@@ -83,3 +83,5 @@ def test_other_labels_of_the_same_pictures_are_compared(
     assert VERB.run(asked(folder, against=folder / "truth", json_=True)) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["comparison"][0]["worse"] == 1
+    assert VERB.run(asked(folder)) == 0  # the comparison of before is not left to mislead
+    assert not (folder / "scores" / "comparison.csv").exists()

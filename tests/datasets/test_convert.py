@@ -100,3 +100,14 @@ def test_an_empty_folder_may_be_there_already(source: Path, tmp_path: Path) -> N
     convert(source, tmp_path / "out")
     assert (tmp_path / "out" / "images.csv").is_file()
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_stack_fails_alone_where_the_format_holds_planes(source: Path, tmp_path: Path) -> None:
+    for kind in ("images", "labels"):
+        tifffile.imwrite(source / kind / "movie.tif", np.ones((3, 6, 6), np.uint8),
+                         photometric="minisblack")  # fmt: skip
+    done = convert(source, tmp_path / "out", to="coco")
+    assert [(row.name, row.status) for row in done.rows] == [
+        ("a", "done"), ("b", "done"), ("movie", "failed"),
+    ]  # fmt: skip
+    assert "holds no labels with the axes TYX" in done.rows[2].reason

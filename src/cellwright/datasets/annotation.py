@@ -123,6 +123,8 @@ class AnnotationFormat:
     write
         Writes pictures into an empty folder, one after the other as they come; None if the
         format is only read. Gives remarks on what the format cannot hold.
+    axes
+        Of the drawings that it can hold: those of others are not given to `write`.
     """
 
     name: str
@@ -130,6 +132,7 @@ class AnnotationFormat:
     recognises: Callable[[Path], bool]
     entries: Callable[[Source], list[Entry]]
     write: Callable[[Iterable[AnnotatedPicture], Path], list[str]] | None = None
+    axes: tuple[str, ...] = ("YX",)
 
 
 def formats() -> dict[str, AnnotationFormat]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 
-from cellwright.core.errors import CellwrightError, InputError, RunError, UsageError
+from cellwright.core.errors import (
+    CellwrightError,
+    InputError,
+    RunError,
+    UnsupportedError,
+    UsageError,
+)
 from cellwright.core.registry import find
 from cellwright.datasets.annotation import (
     GROUP,
@@ -41,7 +46,6 @@ __all__ = ["AUTO", "Conversion", "Row", "convert", "entries_of", "opened", "pict
 AUTO = "auto"
 TABLE = "images.csv"
 _PHASE = "converting"
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -127,11 +131,12 @@ def convert(
         )
     _check_out(out, source)
     with opened(source, source_format, images) as (found, entries):
-        work = _Work(listener, cancel)
+        work = _Work(target, listener, cancel)
         listener(PhaseStarted(_PHASE, len(entries)))
         with run_errors(out):
             out.parent.mkdir(parents=True, exist_ok=True)
-            partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+            partial = out.parent / f".{out.name}.{uuid4().hex}"
+            partial.mkdir()
         try:
             remarks = target.write(work.read(entries), partial)
             listener(PhaseFinished(_PHASE))
@@ -147,24 +152,19 @@ def convert(
                 (partial / TABLE).write_text(table_text(header, cells), "utf-8")
                 if out.exists():
                     out.rmdir()
-                partial.chmod(0o777 & ~_umask())
                 partial.replace(out)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return Conversion(tuple(work.rows), tuple(remarks), found.name, to)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 class _Work:
     """Reads entry after entry, and keeps a row of each."""
 
-    def __init__(self, listener: Listener, cancel: CancelToken | None) -> None:
-        self._listener, self._cancel = listener, cancel
+    def __init__(
+        self, target: AnnotationFormat, listener: Listener, cancel: CancelToken | None
+    ) -> None:
+        self._target, self._listener, self._cancel = target, listener, cancel
         self.rows: list[Row] = []
 
     def read(self, entries: Sequence[Entry]) -> Iterator[AnnotatedPicture]:
@@ -190,6 +190,11 @@ class _Work:
                     remedy="give the folder of the pictures with --images",
                 )
             drawn = entry.read(picture_shape(entry.image))
+            if drawn.axes not in self._target.axes:
+                raise UnsupportedError(
+                    f"the format {self._target.name!r} holds no labels with the axes {drawn.axes}",
+                    remedy="choose --to folder, or take the planes apart",
+                )
         except CellwrightError as error:
             return None, error.reason
         picture = AnnotatedPicture(entry.name, entry.image, drawn, entry.kind, entry.group)

@@ -11,12 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from cellwright.core.errors import UnsupportedError
 from cellwright.core.image import Array
-from cellwright.datasets.annotation import Drawn
 from cellwright.io.csv_text import escape
 
-__all__ = ["copied", "flat_name", "objects_of", "plane_of", "table_text", "write_png"]
+__all__ = ["copied", "flat_name", "objects_of", "table_text", "write_png"]
 
 
 def flat_name(name: str) -> str:
@@ -30,23 +28,6 @@ def copied(image: Path, place: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(image, target)
     return target
-
-
-def plane_of(drawn: Drawn, where: str) -> Array:
-    """(Y, X) labels, of drawings of one plane.
-
-    Raises
-    ------
-    UnsupportedError
-        If they are of several.
-    """
-    if drawn.axes != "YX":
-        raise UnsupportedError(
-            f"this format holds planes, not labels with the axes {drawn.axes}",
-            where=where,
-            remedy="choose --to folder, or take the planes apart",
-        )
-    return drawn.labels
 
 
 def objects_of(labels: Array) -> Iterator[tuple[int, Array]]:

@@ -307,6 +307,8 @@ def write_evaluation(out: Path, evaluation: Evaluation) -> None:
         If the folder cannot be written to.
     """
     _refuse_foreign(out)
+    if (out / _SUMMARY).exists():  # of an evaluation before, which may have compared
+        (out / _COMPARISON).unlink(missing_ok=True)
     text = io.StringIO()
     write_table(text, evaluation.table)
     write_atomic(out / _TABLE, text.getvalue().encode(), out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +54,16 @@ def in_order(labels: Array) -> Array:
     return np.array([known.setdefault(int(n), len(known)) for n in labels.ravel()]).reshape(
         labels.shape
     )
+
+
+def assert_kept(kind: AnnotationFormat, pair: Sequence[Array], names: Mapping[int, str]) -> None:
+    """Objects come back with the same pixels, each with its class; numbers may be others."""
+    written = [
+        Drawn(one, classes={k: v for k, v in names.items() if (one == k).any()}) for one in pair
+    ]
+    for before, after in zip(written, read_back(kind, written), strict=True):
+        np.testing.assert_array_equal(in_order(after.labels), in_order(before.labels))
+        assert after.remarks == ()
+        for number in np.unique(before.labels[before.labels > 0]):
+            [other] = np.unique(after.labels[before.labels == number])
+            assert after.classes.get(int(other)) == before.classes.get(int(number))

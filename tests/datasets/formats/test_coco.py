@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.datasets.formats.round_trip import in_order, label_images, read_back
+from tests.datasets.formats.round_trip import assert_kept, label_images, read_back
 
 from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Array
@@ -47,16 +47,7 @@ def _entries(folder: Path, root: Any) -> list[Entry]:
 @given(pair=st.lists(label_images(), min_size=1, max_size=2), classes=st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_what_was_written_is_read_again(pair: list[Array], classes: bool) -> None:
-    names = {2: "cell", 3: "=Kern, groß"} if classes else {}
-    written = [
-        Drawn(one, classes={k: v for k, v in names.items() if (one == k).any()}) for one in pair
-    ]
-    for before, after in zip(written, read_back(FORMAT, written), strict=True):
-        np.testing.assert_array_equal(in_order(after.labels), in_order(before.labels))
-        assert after.remarks == ()
-        for number in np.unique(before.labels[before.labels > 0]):
-            [other] = np.unique(after.labels[before.labels == number])
-            assert after.classes.get(int(other)) == before.classes.get(int(number))
+    assert_kept(FORMAT, pair, {2: "cell", 3: "=Kern, groß"} if classes else {})
 
 
 @given(st.lists(st.lists(st.integers(0, 70), min_size=1, max_size=6), min_size=1, max_size=3))

@@ -13,7 +13,12 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.datasets.formats.round_trip import in_order, label_images, picture, read_back
+from tests.datasets.formats.round_trip import (
+    assert_kept,
+    label_images,
+    picture,
+    read_back,
+)
 
 from cellwright.core.errors import InputError
 from cellwright.core.image import Array
@@ -60,14 +65,7 @@ def _points(*pairs: tuple[float, float], name: str = "polygon") -> dict[str, Any
 @given(pair=st.lists(label_images(), min_size=1, max_size=2), classes=st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_what_was_written_is_read_again(pair: list[Array], classes: bool) -> None:
-    names = {2: "cell", 3: "=Kern, groß"} if classes else {}
-    written = [
-        Drawn(one, classes={k: v for k, v in names.items() if (one == k).any()}) for one in pair
-    ]
-    for before, after in zip(written, read_back(FORMAT, written), strict=True):
-        np.testing.assert_array_equal(in_order(after.labels), in_order(before.labels))
-        assert after.remarks == ()
-        assert sorted(after.classes.values()) == sorted(before.classes.values())
+    assert_kept(FORMAT, pair, {2: "cell", 3: "=Kern, groß"} if classes else {})
 
 
 def test_holes_and_pieces_are_told(tmp_path: Path) -> None:

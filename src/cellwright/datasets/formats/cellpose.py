@@ -195,4 +195,5 @@ FORMAT = AnnotationFormat(
     _recognises,
     _entries,
     _write,
+    axes=("YX", "TYX", "ZYX"),
 )

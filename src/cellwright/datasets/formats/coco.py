@@ -28,7 +28,7 @@ from cellwright.datasets.annotation import (
 from cellwright.datasets.json_files import files_in, json_ends, read_json, some_ends
 from cellwright.datasets.pictures import Annotation, Pictures, entries_with_pictures
 from cellwright.datasets.sheet import Sheet, check_size
-from cellwright.datasets.writing import copied, flat_name, plane_of
+from cellwright.datasets.writing import copied, flat_name
 from cellwright.io.masks_coco import decode_lengths, lengths_patch
 from cellwright.io.outline import write_items
 from cellwright.io.outlines_coco import encode_masks
@@ -257,7 +257,7 @@ def _items(
     """Annotations of all pictures, of which the pictures and classes are noted by the way."""
     count = 0
     for picture in pictures:
-        plane = plane_of(picture.drawn, picture.name)
+        plane = picture.drawn.labels
         file = copied(picture.image, out / IMAGES / flat_name(picture.name))
         height, width = plane.shape
         number = len(images) + 1

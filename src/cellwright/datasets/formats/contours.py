@@ -22,7 +22,7 @@ from cellwright.datasets.example import files_of
 from cellwright.datasets.formats.contour_cells import cells_in
 from cellwright.datasets.formats.contour_gaps import middle_of
 from cellwright.datasets.formats.contour_lines import outlines_of
-from cellwright.datasets.writing import copied, flat_name, plane_of, write_png
+from cellwright.datasets.writing import copied, flat_name, write_png
 from cellwright.io.open import read
 
 __all__ = ["FORMAT"]
@@ -144,7 +144,7 @@ def _write(pictures: Iterable[AnnotatedPicture], out: Path) -> list[str]:
     remarks = []
     for picture in pictures:
         name = flat_name(picture.name)
-        labels = plane_of(picture.drawn, picture.name)
+        labels = picture.drawn.labels
         copied(picture.image, out / IMAGES / name)
         pixels = outlines_of(labels).astype(np.uint8) * 255
         write_png(out / CONTOURS / f"{name}.png", pixels)

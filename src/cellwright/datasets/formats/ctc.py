@@ -217,4 +217,5 @@ FORMAT = AnnotationFormat(
     _recognises,
     _entries,
     write,
+    axes=("YX", "TYX", "ZYX"),
 )

@@ -20,7 +20,7 @@ from cellwright.datasets.annotation import (
 from cellwright.datasets.json_files import files_in, read_bytes
 from cellwright.datasets.pictures import Annotation, Pictures, entries_with_pictures
 from cellwright.datasets.sheet import Sheet, check_size
-from cellwright.datasets.writing import copied, flat_name, plane_of
+from cellwright.datasets.writing import copied, flat_name
 from cellwright.io.outline import Outlined
 from cellwright.io.outlines_fiji import write_fiji
 from cellwright.io.roi_fiji import ROI_MAGIC, ZIP_MAGIC, is_roi, roi_files, roi_patch, roi_plane
@@ -127,7 +127,7 @@ def _write(pictures: Iterable[AnnotatedPicture], out: Path) -> list[str]:
     remarks = []
     for picture in pictures:
         name = flat_name(picture.name)
-        plane = plane_of(picture.drawn, picture.name)
+        plane = picture.drawn.labels
         file = copied(picture.image, out / name)
         with (out / f"{name}.zip").open("wb") as stream:
             write_fiji(stream, Outlined(file.name, Labels(plane)))

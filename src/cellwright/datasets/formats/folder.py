@@ -93,8 +93,9 @@ def _write(pictures: Iterable[AnnotatedPicture], out: Path, labels: str) -> list
 def _format(name: str, title: str, labels: str) -> AnnotationFormat:
     recognises: Callable[[Path], bool] = partial(_recognises, labels=labels)
     return AnnotationFormat(
-        name, title, recognises, partial(_entries, labels=labels), partial(_write, labels=labels)
-    )
+        name, title, recognises, partial(_entries, labels=labels), partial(_write, labels=labels),
+        axes=("YX", "TYX", "ZYX"),
+    )  # fmt: skip
 
 
 FOLDER = _format("folder", "images/ and labels/, files of the same names in both", LABELS)

@@ -28,7 +28,7 @@ from cellwright.datasets.annotation import (
 from cellwright.datasets.json_files import files_in, json_ends, read_bytes, some_ends
 from cellwright.datasets.pictures import Annotation, Pictures, bare, entries_with_pictures
 from cellwright.datasets.sheet import Sheet, check_size
-from cellwright.datasets.writing import copied, flat_name, plane_of
+from cellwright.datasets.writing import copied, flat_name
 from cellwright.io.outline import Outlined
 from cellwright.io.outlines_geojson import write_geojson
 from cellwright.io.polygons import joined, polygon_patch
@@ -151,7 +151,7 @@ def _write(pictures: Iterable[AnnotatedPicture], out: Path) -> list[str]:
 
     for picture in pictures:
         name = flat_name(picture.name)
-        plane = plane_of(picture.drawn, picture.name)
+        plane = picture.drawn.labels
         file = copied(picture.image, out / name)
         classes = picture.drawn.classes
         table = pd.DataFrame({"label": list(classes), "class": list(classes.values())})

@@ -17,7 +17,7 @@ from cellwright.datasets.annotation import (
     Source,
 )
 from cellwright.datasets.drawing import Drawing
-from cellwright.datasets.writing import copied, flat_name, objects_of, plane_of, write_png
+from cellwright.datasets.writing import copied, flat_name, objects_of, write_png
 from cellwright.io.open import read
 
 __all__ = ["FORMAT"]
@@ -26,7 +26,10 @@ IMAGES, MASKS = "images", "masks"
 
 
 def _recognises(path: Path) -> bool:
-    return path.is_dir() and any((folder / MASKS).is_dir() for folder in _folders(path))
+    try:
+        return path.is_dir() and any((folder / MASKS).is_dir() for folder in _folders(path))
+    except OSError:
+        return False
 
 
 def _folders(path: Path) -> list[Path]:
@@ -98,16 +101,15 @@ def _mask(file: Path) -> Array:
 
 
 def _write(pictures: Iterable[AnnotatedPicture], out: Path) -> list[str]:
-    remarks = []
+    has_classes = False
     for picture in pictures:
         folder = out / flat_name(picture.name)
         (folder / MASKS).mkdir(parents=True)
         copied(picture.image, folder / IMAGES / folder.name)
-        for label, mask in objects_of(plane_of(picture.drawn, picture.name)):
+        for label, mask in objects_of(picture.drawn.labels):
             write_png(folder / MASKS / f"{folder.name}_{label}.png", mask.astype(np.uint8) * 255)
-        if picture.drawn.classes:
-            remarks.append(f"{picture.name}: this layout has no place for classes")
-    return remarks
+        has_classes |= bool(picture.drawn.classes)
+    return ["this layout has no place for classes"] if has_classes else []
 
 
 FORMAT = AnnotationFormat(

@@ -31,7 +31,7 @@ from cellwright.datasets.annotation import (
 from cellwright.datasets.json_files import files_in, json_ends, read_json, some_ends
 from cellwright.datasets.pictures import Annotation, Pictures, entries_with_pictures, is_picture
 from cellwright.datasets.sheet import Sheet, check_size
-from cellwright.datasets.writing import copied, flat_name, plane_of
+from cellwright.datasets.writing import copied, flat_name
 from cellwright.io.polygons import (
     NoAreaError,
     Patch,
@@ -260,7 +260,7 @@ def _write(pictures: Iterable[AnnotatedPicture], out: Path) -> list[str]:
         before = "{\n"
         for picture in pictures:
             file = copied(picture.image, out / IMAGES / flat_name(picture.name))
-            outlines = list(trace_outlines(plane_of(picture.drawn, picture.name)))
+            outlines = list(trace_outlines(picture.drawn.labels))
             size = file.stat().st_size
             regions = list(_regions(outlines, picture.drawn.classes))
             record = {"filename": file.name, "size": size, "regions": regions}
