@@ -15,7 +15,7 @@ from cellwright.segment.network_input import Normalisation
 from cellwright.segment.network_mapping import InMemory, map_plane
 from cellwright.segment.network_maps import SIZE_UNIT, Quantised, steps_of
 from cellwright.segment.network_model import usable_model
-from cellwright.segment.network_objects import TRAITS
+from cellwright.segment.decoder import TRAITS
 from cellwright.segment.network_size import agrees, find_size, undecided
 
 CHANNELS = ("size", "foreground")

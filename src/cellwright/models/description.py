@@ -19,6 +19,7 @@ from pydantic import (
 from cellwright.core.errors import UnreadableError, UnsupportedError
 
 __all__ = [
+    "CLASS",
     "FORMAT",
     "Architecture",
     "Citation",
@@ -32,6 +33,9 @@ __all__ = [
 
 FORMAT = 1
 """Version of this section. A reader takes every older one, and refuses a newer one."""
+
+CLASS = "class_"
+"""Beginning of the names of channels that tell classes: logits in the order of `classes`."""
 
 _NO_CONTROLS = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"  # they could write over a terminal
 _NOT_YAML = re.compile(r"[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # YAML 1.2.2, 5.1; JSON may
@@ -182,6 +186,8 @@ class Description(_Part):
         Diameters of the objects (px of the picture) that it was made for.
     spacing
         (y, x) µm per pixel that it was trained at; None if at several.
+    frame
+        Side (px) of the square into which any picture is squeezed; None if it keeps its shape.
     tile, halo, multiple
         Side of a tile and width of the border around it that is computed and thrown away (px);
         height and width of what the network takes are multiples of `multiple`.
@@ -220,6 +226,7 @@ class Description(_Part):
     diameters: OrderedRange
     sizes: OrderedRange
     spacing: Range | None = None
+    frame: int | None = Field(None, ge=1, le=4096)
     tile: int = Field(ge=1, le=16384)
     halo: int = Field(ge=0, le=4096)
     multiple: int = Field(ge=1, le=4096)
@@ -236,6 +243,9 @@ class Description(_Part):
             raise ValueError(f"the tile must be a multiple of {self.multiple}")
         if not self.diameters[0] <= self.diameter <= self.diameters[1]:
             raise ValueError("the diameter must lie in the range of diameters")
+        telling = [name for name in self.channels if name.startswith(CLASS)]
+        if telling and telling != [f"{CLASS}{i}" for i in range(len(self.classes))]:
+            raise ValueError("the channels of classes must be one for each class, in their order")
         return self
 
     @property

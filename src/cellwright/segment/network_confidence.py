@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import expit
 
 from cellwright.core.image import Array
+from cellwright.segment.decoder import TRAITS
 from cellwright.segment.network_maps import SIZE_UNIT
-from cellwright.segment.network_objects import TRAITS
 
 __all__ = ["FEATURES", "confidence_of", "features_of", "fitted", "least_confidence"]
 

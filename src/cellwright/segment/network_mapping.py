@@ -11,10 +11,11 @@ import numpy as np
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.core.method import PlaneSource
+from cellwright.models.description import CLASS, Description
 from cellwright.models.model import Model
+from cellwright.segment.decoder import decoder_of
 from cellwright.segment.network_input import Normalisation, sampled, unit_range
 from cellwright.segment.network_maps import UNIT, Answer, Quantised, fill_maps
-from cellwright.segment.network_model import CHANNELS
 from cellwright.segment.network_size import (
     HUGE,
     LARGEST_SCALE,
@@ -27,7 +28,7 @@ from cellwright.segment.network_size import (
 from cellwright.segment.picture_traits import traits_of_picture
 from cellwright.segment.rescale import ScaledPlane
 
-__all__ = ["InMemory", "Mapped", "map_plane"]
+__all__ = ["InMemory", "Mapped", "kept_channels", "map_plane"]
 
 MOST_PIXELS = 2**33
 """Pixels of the plane as the network sees it, at the most."""
@@ -63,7 +64,7 @@ class Mapped:
     plane
         Normalised, at the network's scale.
     maps
-        With `CHANNELS`.
+        Those that the model's decoder takes, and those of its classes.
     normalisation
         Of the plane.
     size, scale
@@ -111,7 +112,7 @@ def map_plane(
         If the plane is too large at this scale.
     """
     showing = _Showing(plane, model, answer, _normalisation(plane, model), make, told)
-    if diameter is not None:
+    if diameter is not None or "size" not in model.description.channels:
         return showing.at(Size(diameter, 0))
     size = showing.size()
     if size.diameter is None:
@@ -141,12 +142,17 @@ class _Showing:
     make: Callable[[tuple[int, ...], Any], Array]
     told: Callable[[int, int], None] | None
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Channels that are needed after the network."""
+        return kept_channels(self.model.description)
+
     def size(self, first: float | None = None) -> Size:
         """Find out how large objects are, beginning at a scale."""
         description = self.model.description
         return find_size(
             self.plane, self.normalisation, self.answer, description.channels,
-            target=description.diameter, multiple=description.multiple, kept=CHANNELS, first=first,
+            target=description.diameter, multiple=description.multiple, kept=self.kept, first=first,
         )  # fmt: skip
 
     def at(self, size: Size) -> Mapped:
@@ -159,19 +165,28 @@ class _Showing:
                 self.told(1, 1)
             scaled = ScaledPlane(self.plane, normalisation, near.scale)
             return Mapped(scaled, near.maps, normalisation, size, near.scale)
-        scaled = ScaledPlane(self.plane, normalisation, scale)
+        frame = description.frame
+        scaled = ScaledPlane(self.plane, normalisation, (frame, frame) if frame else scale)
         if scaled.shape[0] * scaled.shape[1] > MOST_PIXELS:
             raise UsageError(
                 f"objects of {size.diameter:.1f} px in so large a picture are beyond this method",
                 remedy="give a larger --diameter, or cut the picture into parts",
             )
-        maps = Quantised(CHANNELS, self.make((len(CHANNELS), *scaled.shape), np.int8))
+        maps = Quantised(self.kept, self.make((len(self.kept), *scaled.shape), np.int8))
         fill_maps(
             scaled, self.answer, maps, every=description.channels, unit=UNIT,
             tile=description.tile, halo=description.halo, multiple=description.multiple,
             told=self.told,
         )  # fmt: skip
         return Mapped(scaled, maps, normalisation, size, scale)
+
+
+def kept_channels(description: Description) -> tuple[str, ...]:
+    """Channels of a network that its decoder takes, and those that tell classes."""
+    taken = decoder_of(description).takes
+    return tuple(n for n in taken if n in description.channels) + tuple(
+        n for n in description.channels if n.startswith(CLASS)
+    )
 
 
 def _normalisation(plane: PlaneSource, model: Model) -> Normalisation:
@@ -181,6 +196,6 @@ def _normalisation(plane: PlaneSource, model: Model) -> Normalisation:
 
 def _scale(diameter: float | None, model: Model) -> float:
     """The network's pixels for one of the picture's."""
-    if diameter is None:
+    if diameter is None or model.description.frame:
         return 1.0
     return min(LARGEST_SCALE, model.description.diameter / diameter)

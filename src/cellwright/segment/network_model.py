@@ -12,15 +12,10 @@ from pydantic import ValidationError
 from cellwright.core.errors import InputError, UnreadableError, UnsupportedError, UsageError
 from cellwright.models.description import Description
 from cellwright.models.model import Model, model_named
-from cellwright.segment.decoders.votes import VERSION, VotesOptions
+from cellwright.segment.decoder import MapOptions, decoder_of
 from cellwright.segment.network_confidence import FEATURES
 
-__all__ = ["CHANNELS", "decoding_of", "usable_model"]
-
-CHANNELS = ("foreground", "row_offset", "column_offset", "size", "overlap")
-"""Channels of a network's answer that are needed, and kept."""
-
-_DECODER = "votes"
+__all__ = ["decoding_of", "usable_model"]
 
 
 def usable_model(name_or_path: str | Path) -> Model:
@@ -40,16 +35,18 @@ def usable_model(name_or_path: str | Path) -> Model:
     return model
 
 
-def decoding_of(description: Description) -> VotesOptions:
+def decoding_of(description: Description) -> MapOptions:
     """Options with which the model's maps are decoded.
 
     Raises
     ------
     UnreadableError
         If there are no such options.
+    UnsupportedError
+        If there is no such decoder.
     """
     try:
-        return VotesOptions.model_validate(description.decoder.options)
+        return decoder_of(description).options.model_validate(description.decoder.options)
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in ("decoder.options", *problem["loc"]))
@@ -60,24 +57,6 @@ def decoding_of(description: Description) -> VotesOptions:
 
 
 def _check(description: Description) -> None:
-    decoder = description.decoder
-    if decoder.name != _DECODER:
-        raise UnsupportedError(
-            f"its maps are for the decoder {decoder.name!r}, and there is only {_DECODER!r}",
-            remedy="take another model, or update cellwright",
-        )
-    if decoder.version > VERSION:
-        raise UnsupportedError(
-            f"it needs version {decoder.version} of the decoder {_DECODER!r}, and this is "
-            f"{VERSION}",
-            remedy="update cellwright",
-        )
-    missing = [name for name in CHANNELS if name not in description.channels]
-    if missing:
-        raise UnsupportedError(
-            f"its network gives no {' and no '.join(missing)}",
-            remedy="train it again with this version of cellwright",
-        )
     decoding_of(description)
     _check_calibration(description.calibration)
 

@@ -1,58 +1,36 @@
-"""From maps to numbered objects: decoded window by window, each object in one of them."""
+"""The decoder ``votes`` on a whole plane: window by window, each object in one of them."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from cellwright.core.image import Array
 from cellwright.segment.blocks import Grid, Window
+from cellwright.segment.decoder import TRAITS, MapOptions, Objects, Told, level_of
 from cellwright.segment.decoders.votes import (
     REACH,
     SAID,
+    VERSION,
     Decoded,
     VotesOptions,
     decode_pixels,
-    level_of,
 )
 from cellwright.segment.network_maps import SIZE_UNIT, Quantised, steps_of
 
-__all__ = ["CORE", "TRAITS", "Objects", "find_objects"]
+__all__ = ["CHANNELS", "CORE", "DECODER", "find_objects"]
+
+CHANNELS = ("foreground", "row_offset", "column_offset", "size", "overlap")
+"""Channels that are needed."""
 
 CORE = 2048
 """Side in pixels of a core that is decoded at once."""
-
-TRAITS = ("area", "foreground", "spread", "size", "overlap")
-"""What is kept of each object, from which its confidence is made: pixels; mean probability of
-its pixels; how far its votes lie from their peak, and how large the network took it to be, both
-as shares of its diameter; largest share of pixels in which it lies over another one."""
-
-
-@dataclass(frozen=True, eq=False)
-class Objects:
-    """Objects of a plane by number from 1; position 0 stands for the ground.
-
-    Attributes
-    ----------
-    traits
-        (count + 1, len(`TRAITS`)) float64.
-    """
-
-    traits: Array
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.traits) - 1
 
 
 def find_objects(
     maps: Quantised,
     labels: Array,
     options: VotesOptions,
-    told: Callable[[int, int], None] | None = None,
+    told: Told = None,
     core_side: int = CORE,
 ) -> Objects:
     """Decode maps.
@@ -158,3 +136,25 @@ def _traits(maps: Quantised, window: Window, places: Array, owners: Array, sprea
 _BYTE = 128
 _PROBABILITY = 1 / (1 + np.exp(-np.arange(-_BYTE, _BYTE) * steps_of("foreground")))
 """Of each value that the map of the foreground may have, from the least on."""
+
+
+class _Votes:
+    """The decoder; see `cellwright.segment.decoder.MapDecoder`."""
+
+    name = "votes"
+    version = VERSION
+    options: type[MapOptions] = VotesOptions
+    needs = tuple(frozenset({name}) for name in CHANNELS)
+    takes = CHANNELS
+
+    def find(
+        self, maps: Quantised, labels: Array, options: VotesOptions, told: Told = None
+    ) -> Objects:
+        return find_objects(maps, labels, options, told)
+
+    def height(self, maps: Quantised, window: Window, options: VotesOptions) -> Array:
+        found: Array = maps.one("foreground", window) - level_of(options)
+        return found
+
+
+DECODER = _Votes()

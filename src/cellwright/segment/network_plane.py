@@ -15,13 +15,13 @@ from cellwright.engine.onnx import Network
 from cellwright.engine.threads import threads
 from cellwright.models.model import Model
 from cellwright.segment.blocks import Grid, Scratch, Window
-from cellwright.segment.decoders.votes import level_of
+from cellwright.segment.decoder import TRAITS, MapDecoder, MapOptions, decoder_of
+from cellwright.segment.network_classes import class_columns, class_logits
 from cellwright.segment.network_confidence import confidence_of, least_confidence
 from cellwright.segment.network_familiarity import Familiarity, unlike
 from cellwright.segment.network_mapping import map_plane
 from cellwright.segment.network_maps import Answer, Quantised, flipped
 from cellwright.segment.network_model import decoding_of, usable_model
-from cellwright.segment.network_objects import TRAITS, find_objects
 from cellwright.segment.network_size import Size
 from cellwright.segment.numbering import first_places, numbers_by_place
 from cellwright.segment.rescale import Coarse, enlarged_labels
@@ -52,6 +52,8 @@ class Seen:
         (Y, X) uint32 of the picture's own pixels, numbered as `traits`; some may have no pixel.
     traits
         (count + 1, len(`TRAITS`)) of each object.
+    classes
+        (count + 1, classes) mean logits of each object; no columns if the model tells no classes.
     areas, first
         (count + 1,) pixels of each label, and the place of its first one by rows.
     familiarity
@@ -63,6 +65,7 @@ class Seen:
     model: Model
     labels: Array
     traits: Array
+    classes: Array
     areas: Array
     first: Array
     familiarity: Familiarity | None
@@ -97,7 +100,15 @@ def segment_plane(
     Mapping
         What was decided on the way.
     """
-    seen = look(plane, options, scratch, progress)
+    model = usable_model(options.model)
+    seen = look(
+        plane,
+        options,
+        model=model,
+        answer=_network(model, options.device).run,
+        scratch=scratch,
+        progress=progress,
+    )
     description = seen.model.description
     confidence = confidence_of(seen.traits, description.calibration)
     least = options.confidence
@@ -107,7 +118,7 @@ def segment_plane(
     numbers = numbers_by_place(seen.first, keep)
     for window in Grid((plane.shape[0], plane.shape[1]), SIDE):
         sink.write(window.top, window.left, numbers[seen.labels[window.slices]])
-    sink.describe(_table(numbers, keep, confidence, seen.traits))
+    sink.describe(_table(seen, numbers, keep, confidence))
     size = seen.size.diameter
     return {
         "model": f"{description.name} {description.version}",
@@ -134,38 +145,44 @@ def _familiar(found: Familiarity | None, model: str) -> dict[str, float | str]:
 def look(
     plane: PlaneSource,
     options: NetworkOptions,
+    *,
+    model: Model,
+    answer: Answer,
     scratch: Path | None = None,
     progress: Progress | None = None,
 ) -> Seen:
-    """Find everything in a plane; arguments as of `segment_plane`."""
-    model = usable_model(options.model)
+    """Find everything in a plane.
+
+    Parameters
+    ----------
+    plane, options, scratch, progress
+        As of `segment_plane`; the model that the options name is not looked at.
+    model, answer
+        The network: what it is, and how it is asked.
+    """
     description = model.description
-    make = _planes(scratch)
-    mapped = map_plane(
-        plane, model, _answer(model, options), options.diameter,
-        make=make, told=_told(progress, "network"),
-    )  # fmt: skip
-    decoding = decoding_of(description)
+    decoder, decoding = decoder_of(description), decoding_of(description)
     if options.foreground is not None:
         decoding = decoding.model_copy(update={"foreground": options.foreground})
+    if options.flips:
+        answer = flipped(answer, description.channels)
+    make = _planes(scratch)
+    mapped = map_plane(
+        plane, model, answer, options.diameter, make=make, told=_told(progress, "network")
+    )
     coarse = make(mapped.plane.shape, np.uint32)
-    objects = find_objects(mapped.maps, coarse, decoding, _told(progress, "objects"))
+    objects = decoder.find(mapped.maps, coarse, decoding, _told(progress, "objects"))
     familiarity = None
     if description.fingerprint:
         familiarity = unlike(
             mapped.traits(objects.count), description.fingerprint, description.name
         )
-    labels, areas, first = _at_own_pixels(
-        coarse, mapped.maps, float(level_of(decoding)), plane.shape, count=objects.count, make=make
+    finer = _Finer(coarse, mapped.maps, decoder, decoding)
+    labels, areas, first = _at_own_pixels(finer, plane.shape, count=objects.count, make=make)
+    classes = class_logits(mapped.maps, coarse, objects.count)
+    return Seen(
+        model, labels, objects.traits, classes, areas, first, familiarity, mapped.size, mapped.scale
     )
-    return Seen(model, labels, objects.traits, areas, first, familiarity, mapped.size, mapped.scale)
-
-
-def _answer(model: Model, options: NetworkOptions) -> Answer:
-    network = _network(model, options.device)
-    if not options.flips:
-        return network.run
-    return flipped(network.run, model.description.channels)
 
 
 def _network(model: Model, device: str) -> Network:
@@ -192,10 +209,32 @@ def _told(progress: Progress | None, stage: str) -> Callable[[int, int], None] |
     return lambda done, total: progress(stage, done, total)
 
 
+@dataclass(frozen=True, eq=False)
+class _Finer:
+    """Labels at the network's scale, and what brings them to the picture's."""
+
+    coarse: Array
+    maps: Quantised
+    decoder: MapDecoder
+    decoding: MapOptions
+
+    def __call__(self, window: Window, shape: tuple[int, ...]) -> Array:
+        """(Y, X) labels of a window of the picture."""
+        whole = (self.coarse.shape[0], self.coarse.shape[1])
+        rows, columns = (there / here for there, here in zip(whole, shape, strict=False))
+        part = Window(  # all that the window needs: up to two pixels more on each side
+            max(0, int(window.top * rows) - 2),
+            max(0, int(window.left * columns) - 2),
+            min(whole[0], int(window.bottom * rows) + 3),
+            min(whole[1], int(window.right * columns) + 3),
+        )
+        height = self.decoder.height(self.maps, part, self.decoding)
+        labels = np.asarray(self.coarse[part.slices])
+        return enlarged_labels(Coarse(labels, height, part, whole), window, shape)
+
+
 def _at_own_pixels(
-    coarse: Array,
-    maps: Quantised,
-    level: float,
+    finer: _Finer,
     shape: tuple[int, ...],
     *,
     count: int,
@@ -203,14 +242,14 @@ def _at_own_pixels(
 ) -> tuple[Array, Array, Array]:
     """Labels in the picture, the area of each, and the place of its first pixel by rows."""
     rows, columns = shape[:2]
-    same = coarse.shape == (rows, columns)
-    labels = coarse if same else make((rows, columns), np.uint32)
+    same = finer.coarse.shape == (rows, columns)
+    labels = finer.coarse if same else make((rows, columns), np.uint32)
     areas = np.zeros(count + 1, np.int64)
     first = np.full(count + 1, rows * columns, np.int64)
     for window in Grid((rows, columns), SIDE):
         here = labels[window.slices]
         if not same:
-            here[...] = _enlarged(coarse, maps, level, window, shape)
+            here[...] = finer(window, shape)
         areas += np.bincount(here.ravel(), minlength=count + 1)
         places = first_places(here)
         row, column = np.divmod(places, here.shape[1])
@@ -220,36 +259,17 @@ def _at_own_pixels(
     return labels, areas, first
 
 
-def _enlarged(
-    coarse: Array, maps: Quantised, level: float, window: Window, shape: tuple[int, ...]
-) -> Array:
-    """(Y, X) labels of a window of the picture, of labels at the network's scale."""
-    whole = (coarse.shape[0], coarse.shape[1])
-    rows, columns = (there / here for there, here in zip(whole, shape, strict=False))
-    part = Window(  # all that the window needs: up to two pixels more on each side
-        max(0, int(window.top * rows) - 2),
-        max(0, int(window.left * columns) - 2),
-        min(whole[0], int(window.bottom * rows) + 3),
-        min(whole[1], int(window.right * columns) + 3),
-    )
-    height = maps.one("foreground", part) - np.float32(level)
-    return enlarged_labels(
-        Coarse(np.asarray(coarse[part.slices]), height, part, whole), window, shape
-    )
-
-
-def _table(numbers: Array, keep: Array, confidence: Array, traits: Array) -> pd.DataFrame:
+def _table(seen: Seen, numbers: Array, keep: Array, confidence: Array) -> pd.DataFrame:
     """One row an object, in the order of the labels."""
     import pandas as pd
 
     chosen = np.flatnonzero(keep)
     chosen = chosen[np.argsort(numbers[chosen], kind="stable")]
-    overlap = traits[chosen, TRAITS.index("overlap")] > OVERLAPPING
-    return pd.DataFrame(
-        {
-            "frame": np.zeros(chosen.size, np.int64),
-            "label": numbers[chosen].astype(np.int64),
-            "confidence": confidence[chosen],
-            "overlapping": overlap,
-        }
-    )
+    overlap = seen.traits[chosen, TRAITS.index("overlap")] > OVERLAPPING
+    columns = {
+        "frame": np.zeros(chosen.size, np.int64),
+        "label": numbers[chosen].astype(np.int64),
+        "confidence": confidence[chosen],
+        "overlapping": overlap,
+    }
+    return pd.DataFrame({**columns, **class_columns(seen.classes[chosen], seen.model.description)})

@@ -38,14 +38,19 @@ class ScaledPlane:
     normalisation
         Of the whole picture.
     scale
-        The network's pixels for one of the picture's.
+        The network's pixels for one of the picture's; or the rows and columns into which the
+        picture is squeezed.
     """
 
-    def __init__(self, plane: PlaneSource, normalisation: Normalisation, scale: float) -> None:
+    def __init__(
+        self,
+        plane: PlaneSource,
+        normalisation: Normalisation,
+        scale: float | tuple[int, int],
+    ) -> None:
         self._plane = plane
         self._normalisation = normalisation
-        self._scale = scale
-        self.shape = scaled_shape(plane.shape, scale)
+        self.shape = scale if isinstance(scale, tuple) else scaled_shape(plane.shape, scale)
 
     def read(self, window: Window) -> Array:
         """(Y, X) or (Y, X, S) float32, of at most three samples."""

@@ -19,7 +19,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from cellwright.core.image import Array
-from cellwright.core.method import Options
+from cellwright.segment.decoder import MapOptions, level_of
 from cellwright.segment.decoders.fragments import give_to_neighbours, largest_pieces
 from cellwright.segment.decoders.joining import joined
 from cellwright.segment.decoders.landscape import sparse_basins
@@ -32,7 +32,6 @@ __all__ = [
     "VotesOptions",
     "decode",
     "decode_pixels",
-    "level_of",
 ]
 
 VERSION = 1
@@ -55,10 +54,9 @@ _ROUNDS = 8
 """Pixels by which an object grows into what its neighbours left behind."""
 
 
-class VotesOptions(Options):
+class VotesOptions(MapOptions):
     """Options of the decoder ``votes``; lengths are in the network's pixels."""
 
-    foreground: float = Field(0.5, gt=0, lt=1, description="Least probability of an object.")
     smoothing: float = Field(1.2, ge=0.3, le=5, description="Deviation of the votes' Gaussian.")
     ratio: float = Field(
         0.7, gt=0, le=1, description="Two peaks are one if the pass between them is this high."
@@ -103,17 +101,6 @@ class Decoded:
         labels = np.zeros(self.shape, np.int32)
         labels.ravel()[self.places] = self.owners
         return labels
-
-
-def level_of(options: VotesOptions) -> np.float32:
-    """Logit above which a pixel is foreground.
-
-    Examples
-    --------
-    >>> float(level_of(VotesOptions()))
-    0.0
-    """
-    return np.float32(np.log(options.foreground / (1 - options.foreground)))
 
 
 def decode(maps: Mapping[str, Array], options: VotesOptions) -> Decoded:
