@@ -48,6 +48,11 @@ DOORS = {
         "add-an-annotation-format",
     ),
     "methods": ("a way to find cells", "cellwright.core.method.Method", "add-a-method"),
+    "decoders": (
+        "objects of a network's maps",
+        "cellwright.segment.decoder.MapDecoder",
+        "add-a-decoder",
+    ),
     "features": ("a family of measurements", "cellwright.measure.feature.Feature", "add-a-feature"),
     "filters": (
         "a rule that leaves cells out",

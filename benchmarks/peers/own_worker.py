@@ -48,7 +48,7 @@ def network_and_decoding(
             answered = _clocks()
 
     with use_threads(threads):
-        seen = look(InMemory(image.pixels()), NetworkOptions(**options), None, told)
+        seen = look(InMemory(image.pixels()), NetworkOptions(**options), progress=told)
     ended = _clocks()
     spent = {}
     for part, (begin, end) in {"network": (began, answered), "decoding": (answered, ended)}.items():

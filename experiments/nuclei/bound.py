@@ -20,6 +20,7 @@ from cellwright.evaluation.picture import score_picture
 from cellwright.evaluation.summary import summarise
 from cellwright.learn.architectures.instance import Instance
 from cellwright.learn.pictures import median_diameter
+from cellwright.learn.targets import Truth
 from cellwright.segment.decoders.votes import VotesOptions
 from cellwright.segment.network_maps import UNIT, Quantised, steps_of
 from cellwright.segment.network_size import LARGEST_SCALE
@@ -32,7 +33,7 @@ SURE = 8.0
 def perfect_maps(labels: Array) -> Quantised:
     """What a perfect network says of labels at its own scale."""
     none = np.zeros(labels.shape, bool)
-    wanted = Instance("offsets").targets(labels, none, ~none)
+    wanted = Instance().targets(Truth(labels, none, ~none, np.zeros(0)))
     said = {
         "foreground": SURE * (2 * wanted["foreground"] - 1),
         "row_offset": wanted["offsets"][0] * UNIT,

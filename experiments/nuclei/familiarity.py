@@ -25,12 +25,10 @@ from scipy import ndimage
 from cellwright.core.image import Array
 from cellwright.datasets.example import Example, read_labels, read_pixels
 from cellwright.engine.onnx import Network
+from cellwright.learn.familiarity import picture_vector
 from cellwright.models.model import Model, read_model
 from cellwright.segment.network_familiarity import unlike
 from cellwright.segment.network_fingerprint import fitted, leave_one_out
-from cellwright.segment.network_mapping import InMemory, map_plane
-from cellwright.segment.network_model import decoding_of
-from cellwright.segment.network_objects import find_objects
 
 SPARSE = 9
 """Of every ninth training picture a field with a few of its nuclei is made."""
@@ -61,11 +59,8 @@ class Describer:
         return np.load(kept)
 
     def described(self, pixels: Array) -> Array:
-        """Let the network look at a plane, as `network_plane.segment_plane` does."""
-        mapped = map_plane(InMemory(pixels), self.model, self.network.run)
-        labels = np.zeros(mapped.plane.shape, np.uint32)
-        found = find_objects(mapped.maps, labels, decoding_of(self.model.description))
-        return mapped.traits(found.count)
+        """Let the network look at a plane."""
+        return picture_vector(pixels, self.model, self.network.run)
 
 
 def few(example: Example, wanted: int) -> Array | None:

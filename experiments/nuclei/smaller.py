@@ -24,10 +24,10 @@ from cellwright.engine.onnx import Network, runtime
 from cellwright.evaluation.picture import score_picture
 from cellwright.evaluation.summary import summarise
 from cellwright.models.model import Model, read_model
+from cellwright.segment.decoder import decoder_of
 from cellwright.segment.network_input import three_channels, unit_range
 from cellwright.segment.network_mapping import InMemory, map_plane
 from cellwright.segment.network_model import decoding_of
-from cellwright.segment.network_objects import find_objects
 
 runtime()  # first, so that it is imported without telemetry
 from onnxruntime import quantization  # noqa: E402
@@ -103,7 +103,7 @@ def score(model: Model, network: Network, examples: list[Example]) -> dict[str, 
         size = map_plane(plane, model, known.run).size.diameter
         mapped = map_plane(plane, model, network.run, size)
         labels = np.zeros(mapped.plane.shape, np.uint32)
-        find_objects(mapped.maps, labels, decoding_of(model.description))
+        decoder_of(model.description).find(mapped.maps, labels, decoding_of(model.description))
         truth = read_labels(example)
         found = resampled(labels, truth.shape)
         scores.append(score_picture(truth, found, image=example.name))

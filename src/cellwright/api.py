@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -18,8 +18,9 @@ from cellwright.datasets.check import check
 from cellwright.datasets.convert import convert
 from cellwright.engine.events import CancelToken, Listener, silent
 from cellwright.engine.executors import MakeExecutor
+from cellwright.engine.extras import require_train
 from cellwright.engine.threads import use_threads
-from cellwright.evaluation.evaluate import Evaluation, evaluate
+from cellwright.evaluation.evaluate import Evaluation
 from cellwright.io.inputs import find_inputs
 from cellwright.io.joining import join_files
 from cellwright.io.ome_zarr_write import write_image_zarr
@@ -30,7 +31,9 @@ from cellwright.pipeline.options import AnalyzeOptions, Execution
 from cellwright.pipeline.planes import finite
 from cellwright.pipeline.reporting import rewrite_report
 from cellwright.pipeline.run import Run
+from cellwright.pipeline.scoring import evaluate
 from cellwright.pipeline.start import Stages, Start
+from cellwright.pipeline.training_page import draw_page, drawing_looks
 
 __all__ = [
     "Evaluation",
@@ -49,8 +52,12 @@ __all__ = [
     "samples",
     "segment",
     "segment_image",
+    "train",
     "write_image_zarr",
 ]
+
+if TYPE_CHECKING:
+    from cellwright.learn.job import Trained
 
 Inputs = str | Path | Sequence[str | Path]
 
@@ -257,6 +264,74 @@ def segment_image(
     with use_threads(threads or os.cpu_count() or 1):
         objects: Objects = found.segment(clean, checked)
     return objects
+
+
+def train(
+    source: str | Path,
+    out: str | Path,
+    *,
+    source_format: str = "auto",
+    images: str | Path | None = None,
+    also: str | Path | None = None,
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+    **options: Any,
+) -> Trained:
+    """Teach a model your own cells, or go on where the folder left off.
+
+    Parameters
+    ----------
+    source
+        Annotated pictures: a folder, a file or a zip of any format that `convert` reads.
+    out
+        Folder of the training; it gets the plan, the scores, ``model.zip``, and the page
+        ``training.html``, which is written anew after every look at the held-out pictures.
+    source_format, images
+        As of `convert`.
+    also
+        Annotated pictures that the model that is gone on from was made for: both models are
+        scored on them too.
+    listener
+        Is told what goes on.
+    cancel
+        Stops at the next step.
+    **options
+        Fields of `cellwright.learn.options.TrainOptions`; ``from`` is ``from_``.
+
+    Raises
+    ------
+    UsageError
+        If the extra ``[train]`` is not installed, the annotations have errors, or the options fit
+        neither them nor the folder.
+    InputError, RunError
+        If something cannot be read or written, or the training fails.
+
+    Examples
+    --------
+    >>> train("annotations/", "my-cells/", from_="nuclei")  # doctest: +SKIP
+    """
+    require_train()
+    from cellwright.learn.job import train_model
+    from cellwright.learn.options import TrainOptions
+
+    try:
+        asked = TrainOptions(**options)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UsageError(f"{problem['loc'][0]}: {problem['msg']}") from error
+    folder = Path(out)
+    done = train_model(
+        Path(source),
+        folder,
+        asked,
+        source_format=source_format,
+        images=_path(images),
+        also=_path(also),
+        listener=drawing_looks(folder, listener),
+        cancel=cancel,
+    )
+    draw_page(folder, listener)
+    return done
 
 
 def split_options(options: dict[str, Any]) -> tuple[AnalyzeOptions, Execution]:

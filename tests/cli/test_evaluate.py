@@ -16,7 +16,8 @@ from cellwright.cli.verb import Asked
 def asked(folder: Path, **others: Any) -> Asked:
     values: dict[str, Any] = {"labels": folder / "found", "truth": folder / "truth"}
     values |= {"out": folder / "scores"}
-    values |= {"kinds": None, "against": None, "json_": False, "quiet": False, "verbose": False}
+    values |= dict.fromkeys(("images", "kinds", "against", "found_objects", "truth_objects"))
+    values |= {"json_": False, "quiet": False, "verbose": False}
     return Asked(values | others, frozenset())
 
 
@@ -85,3 +86,36 @@ def test_other_labels_of_the_same_pictures_are_compared(
     assert said["comparison"][0]["worse"] == 1
     assert VERB.run(asked(folder)) == 0  # the comparison of before is not left to mislead
     assert not (folder / "scores" / "comparison.csv").exists()
+
+
+def test_classes_and_confidences_are_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = folder / "truth.csv"
+    truth.write_text("image,label,class\na,1,alive\na,2,dead\nb,1,alive\n")
+    found = folder / "found.csv"
+    found.write_text("image,label,class,confidence\na,1,alive,0.9\na,2,alive,0.8\nb,1,alive,0.7\n")
+    tables = {"truth_objects": truth, "found_objects": found}
+    assert VERB.run(asked(folder, **tables)) == 0
+    printed = capsys.readouterr().out
+    # three of four cells, none wrong: 76 of 101 values of recall
+    assert "by confidence, all cells as one class: COCO mAP 0.752" in printed
+    assert "calibration error of confidences: 0.200" in printed
+    assert "classes: right for matched cells 0.667" in printed
+    rows = [line.split() for line in printed.splitlines()]
+    [alive] = [row for row in rows if row[:1] == ["alive"]]
+    assert alive[1:4] == ["2", "3", "0.667"]
+    assert "note: 1 true cells have no class" in printed
+    assert VERB.run(asked(folder, json_=True, **tables)) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["summary"]["classes"]["names"] == ["alive", "dead"]
+    assert facts["summary"]["confidence"]["n"] == 3
+
+
+def test_the_gallery_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "pictures").mkdir()
+    for name in "ab":
+        np.save(folder / "pictures" / f"{name}.npy", np.arange(5, dtype=np.uint8)[None])
+    assert VERB.run(asked(folder, images=folder / "pictures")) == 0
+    assert "gallery.html" in capsys.readouterr().out
+    assert (folder / "scores" / "gallery.html").is_file()

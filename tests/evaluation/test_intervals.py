@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -12,6 +14,7 @@ from cellwright.evaluation.intervals import (
     RatioOfSums,
     median_interval,
     ratio_intervals,
+    weighted_estimates,
 )
 
 
@@ -117,3 +120,56 @@ def test_ranks_around_the_median(n: int, lowest: int, highest: int) -> None:
 @pytest.mark.parametrize("n", [0, 1, 5])
 def test_five_values_enclose_no_median(n: int) -> None:
     assert median_interval(np.arange(float(n))) == Interval()
+
+
+def weighted_mean(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda weights: (weights @ values / weights.sum(axis=1))[:, None]
+
+
+@pytest.mark.parametrize("n", [2, 12, 29, 30, 80])
+def test_a_mean_of_weighted_pictures_has_the_interval_of_a_mean(n: int) -> None:
+    """The jackknife of a mean is its standard error; the resamples are the same ones."""
+    values = np.random.default_rng(8).beta(8, 2, n)
+    [expected] = ratio_intervals([mean_of(values)])
+    [found] = weighted_estimates(weighted_mean(values), n, (None, None))
+    assert found.value == pytest.approx(values.mean())
+    assert found.interval.how == expected.how
+    assert found.interval.low == pytest.approx(expected.low, abs=2e-6)
+    assert found.interval.high == pytest.approx(expected.high, abs=2e-6)
+
+
+def test_pictures_are_left_out_in_groups_where_there_are_very_many() -> None:
+    rng = np.random.default_rng(9)
+    values = rng.beta(1, 6, 3000)
+    asked: list[int] = []
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        asked.append(int(np.sum((weights <= 1).all(axis=1))))
+        return weighted_mean(values)(weights)
+
+    [found] = weighted_estimates(statistic, values.size, resamples=400)
+    assert sum(asked) == 1001  # as they are, and a thousand times without some
+    [expected] = ratio_intervals([mean_of(values)])
+    assert found.interval.low == pytest.approx(expected.low, abs=1e-3)
+    assert found.interval.high == pytest.approx(expected.high, abs=1e-3)
+
+
+def test_what_hangs_on_one_picture_has_no_interval() -> None:
+    """A ratio whose denominator is that of one picture of five."""
+    above, below = np.array([0, 0, 3.0, 0, 0]), np.array([0, 0, 4.0, 0, 0])
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        total = weights @ below
+        ratio = np.full(total.shape, np.nan)
+        np.divide(weights @ above, total, out=ratio, where=total > 0)
+        return ratio[:, None]
+
+    [found] = weighted_estimates(statistic, 5)
+    assert (found.value, found.interval) == (0.75, Interval())
+    assert found.to_json() == {"value": 0.75, "low": None, "high": None, "interval": "none"}
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_picture_or_one_has_no_interval_either(n: int) -> None:
+    [found] = weighted_estimates(lambda weights: weights.sum(axis=1, keepdims=True), n)
+    assert (found.value, found.interval) == (n, Interval())

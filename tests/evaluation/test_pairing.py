@@ -9,7 +9,12 @@ import pytest
 
 from cellwright.core.errors import RunError, UsageError
 from cellwright.evaluation.kinds import kinds_of, read_kinds
-from cellwright.evaluation.pairing import LabelFile, find_label_files, pair_files
+from cellwright.evaluation.pairing import (
+    LabelFile,
+    find_label_files,
+    named_alike,
+    pair_files,
+)
 
 
 def files(*names: str) -> list[LabelFile]:
@@ -140,3 +145,20 @@ def test_a_table_of_kinds_from_a_spreadsheet(tmp_path: Path) -> None:
     assert read_kinds(path) == {"=1.png": "a; b", "c.png": ""}
     with pytest.raises(UsageError, match="cannot be read"):
         read_kinds(tmp_path / "gone.csv")
+
+
+def test_names_that_mean_one_picture_find_each_other() -> None:
+    names = ["day1/a.tif", "day2/a.tif", "b.ome.tif", "c.tif", "c.png", "d.tif"]
+    others = ["day1/a", "day2/a.png", "b", "c", "e"]
+    assert named_alike(names, others) == {
+        "day1/a.tif": "day1/a",
+        "day2/a.tif": "day2/a.png",
+        "b.ome.tif": "b",
+    }  # of two that could be c neither is
+    assert named_alike(["c.tif", "c.png"], ["c.png"])["c.png"] == "c.png"
+    assert named_alike(["x/a.tif"], ["y/a", "z/a"]) == {}
+
+
+def test_the_name_of_the_labels_is_kept() -> None:
+    [pair] = pair_files(files("deep/a.tif"), files("a.png"))
+    assert (pair.image, pair.labels_image) == ("a.png", "deep/a.tif")

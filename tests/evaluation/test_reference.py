@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cellwright.evaluation.object_summary import DEFINITIONS, OF_CLASS, TABLES
 from cellwright.evaluation.picture import FAMILIES
 from cellwright.evaluation.score import Family, summary_name
 
@@ -28,3 +29,13 @@ def test_names_are_unique() -> None:
     names = [count.name for family in FAMILIES for count in family.counts]
     names += [score.name for family in FAMILIES for score in family.scores]
     assert len(set(names)) == len(names)
+
+
+def test_every_number_of_classes_and_confidences_stands_in_the_reference() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    for name, meaning in DEFINITIONS.items():
+        assert f"| `{name}` | {meaning} |" in lines
+    for table in TABLES:
+        assert any(line.startswith(f"| `{table}` |") for line in lines)
+    [classes] = [line for line in lines if line.startswith("| `classes.csv` |")]
+    assert ", ".join(f"`{name}`" for name in OF_CLASS) in classes

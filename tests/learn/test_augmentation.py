@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ def patch_of(picture: Picture, side: int, colour: bool = False) -> Patch:
     if not colour:
         return patch
     stains = torch.tensor([0.9, 0.5, 0.7])[:, None, None]
-    return Patch(1 - patch.pixels * stains, patch.labels, patch.inside)
+    return replace(patch, pixels=1 - patch.pixels * stains)
 
 
 @EACH

@@ -17,7 +17,7 @@ from cellwright.core.image import Array
 from cellwright.learn.architectures.instance import Instance
 from cellwright.learn.batches import Batch, Batches, Sampling, overlaid, weights_of
 from cellwright.learn.patches import Patch
-from cellwright.learn.pictures import Picture
+from cellwright.learn.pictures import NO_CLASS, Picture
 
 ARCHITECTURE = Instance(widths=(4, 8), depths=(1, 1))
 SAMPLING = Sampling(side=32, count=3)
@@ -86,7 +86,8 @@ def test_weights_of_kinds(pictures: list[Picture], balance: float, wanted: list[
 
 def patch_of(labels: Array, light: float) -> Patch:
     pixels = torch.from_numpy((labels > 0).astype(np.float32) * light).expand(3, -1, -1)
-    return Patch(pixels, labels, torch.ones(labels.shape, dtype=torch.bool))
+    classes = np.full(int(labels.max()) + 1, NO_CLASS, np.int16)
+    return Patch(pixels, labels, classes, torch.ones(labels.shape, dtype=torch.bool))
 
 
 def test_where_nuclei_overlap_is_marked_and_goes_to_the_deeper() -> None:

@@ -21,13 +21,13 @@ from cellwright.core.errors import UnreadableError, UnsupportedError
 from cellwright.core.image import Array
 from cellwright.engine.onnx import Network
 from cellwright.learn.architectures.instance import Instance
-from cellwright.learn.export import folded, norms_file, read_norms, unfolded
+from cellwright.learn.export import folded, norms_file, read_norms, to_onnx, unfolded
 from cellwright.learn.packaging import NORMS, network_of, package, to_weights
 from cellwright.models.description import Architecture
 from cellwright.models.model import Model, read_model_file
 
 OPTIONS = {"separation": "offsets", "widths": [4, 8], "depths": [1, 2]}
-ARCHITECTURE = Instance("offsets", (4, 8), (1, 2))
+ARCHITECTURE = Instance(widths=(4, 8), depths=(1, 2))
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,35 @@ def test_unfolding_gives_the_network_as_it_was_trained(exported: Exported) -> No
     np.testing.assert_allclose(
         answer(network.eval(), batch), answer(exported.network, batch), atol=1e-5
     )
+
+
+def test_batch_norms_that_follow_no_convolution_stay_and_come_back() -> None:
+    """DenseNet has its norms before its convolutions; fresh ones are alike, and stored once."""
+
+    def make() -> nn.Sequential:
+        return nn.Sequential(
+            *(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU()),
+            *(nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()),
+            *(nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 1, 1)),
+        )
+
+    network = make()
+    network(torch.rand(2, 3, 16, 16) * 5)
+    plain, norms = folded(network.eval())
+    kept = [name for name, part in plain.named_modules() if isinstance(part, nn.BatchNorm2d)]
+    assert kept == ["3", "7"]
+    weights = to_onnx(plain)
+    batch = torch.rand(2, 3, 20, 24)
+    np.testing.assert_allclose(
+        Network(weights).run(batch.numpy()), answer(network, batch), atol=1e-5
+    )
+    state = unfolded(make(), weights, read_norms(norms_file(norms)))
+    for name, value in network.state_dict().items():
+        assert state[name].dtype == value.dtype
+        torch.testing.assert_close(state[name], value, atol=1e-6, rtol=1e-5)
+    del norms["7.running_var"]
+    with pytest.raises(UnreadableError, match=r"'7\.running_var', and nothing is there"):
+        unfolded(make(), weights, norms)
 
 
 def test_a_model_file_holds_all_that_training_needs_to_go_on(

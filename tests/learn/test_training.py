@@ -18,7 +18,9 @@ pytest.importorskip("torch", reason="the extra [train] is not installed")
 import torch
 
 from cellwright.core.errors import RunError, UsageError
+from cellwright.engine.events import Event, Message
 from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.architectures.unet import Unet
 from cellwright.learn.batches import Sampling
 from cellwright.learn.curve import STEPS, Curve
 from cellwright.learn.pictures import Picture
@@ -133,6 +135,7 @@ def test_a_loss_that_is_no_number_is_named(tmp_path: Path, pictures: list[Pictur
     with pytest.raises(RunError, match=r"the (loss|gradient) of step [1-5] is no number") as caught:
         train(pictures, settings_of(learning_rate=1e30, warm_up=0), tmp_path)
     assert caught.value.where == str(tmp_path)
+    assert any(f"patches of {picture.name}" in caught.value.what for picture in pictures)
     assert "lower learning rate" in caught.value.remedy
 
 
@@ -219,15 +222,16 @@ def test_the_learning_rate_keeps_its_bounds(step: int, warm_up: int, fall: int) 
 def test_a_row_of_the_curve_is_a_mean_and_a_line_is_told(
     tmp_path: Path, pictures: list[Picture]
 ) -> None:
-    told: list[str] = []
-    train(pictures, settings_of(steps=STEPS + 1), tmp_path, told.append)
+    heard: list[Event] = []
+    train(pictures, settings_of(steps=STEPS + 1), tmp_path, heard.append)
+    told = [event.text for event in heard if isinstance(event, Message)]
     head, row = (tmp_path / "curve.csv").read_text("utf-8").splitlines()
     assert head == "step,loss,foreground,dice,size,overlap,offsets"
     values = [float(value) for value in row.split(",")]
     assert values[0] == STEPS
     assert values[1] == pytest.approx(sum(values[2:]), abs=1e-4)
     assert len(told) == 1
-    assert told[0].startswith(f"step {STEPS}: loss {values[1]:.4f}, ")
+    assert told[0].startswith(f"step {STEPS} of {STEPS + 1}: loss {values[1]:.4f}, ")
 
 
 def test_rows_beyond_the_checkpoint_are_made_again(tmp_path: Path) -> None:
@@ -249,3 +253,63 @@ def test_rows_beyond_the_checkpoint_are_made_again(tmp_path: Path) -> None:
     assert path.read_text("utf-8") == whole
     go_on(0, 3 * STEPS)
     assert path.read_text("utf-8") == whole
+
+
+def test_without_progress_the_rate_falls_and_the_run_ends(
+    tmp_path: Path, pictures: list[Picture]
+) -> None:
+    said = settings_of(steps=60, checkpoint_steps=2, fall=3, patience=2)
+    scores = iter([0.1, 0.3, 0.2, 0.3005, 0.9, 0.9])
+    looked: list[int] = []
+
+    def look(step: int, network: torch.nn.Module) -> float:
+        assert not network.training
+        looked.append(step)
+        return next(scores)
+
+    train(pictures, said, tmp_path, look=look)
+    # two looks after the best one, at step 8, it begins to fall: three steps more
+    assert looked == [2, 4, 6, 8, 10, 11]
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert content["step"] == 11
+    rows = (tmp_path / "looks.csv").read_text("utf-8").splitlines()
+    assert rows[:3] == ["step,score", "2,0.10000", "4,0.30000"]
+
+
+@pytest.mark.parametrize(
+    ("update", "changed"),
+    [("class-head", {"class_head"}), ("heads", {"class_head", "head"})],
+)
+def test_only_the_weights_that_are_updated_change(
+    tmp_path: Path, pictures: list[Picture], update: Any, changed: set[str]
+) -> None:
+    architecture = Instance(widths=(4, 8), depths=(1, 1), classes=2)
+    torch.manual_seed(3)
+    begin = architecture.network().state_dict()
+    said = settings_of(architecture=architecture, update=update, start="a hash", steps=3)
+    after = train(pictures, said, tmp_path, start=begin).state_dict()
+    differing = {
+        name.split(".")[0]
+        for name, value in after.items()
+        if value.is_floating_point() and not torch.equal(value, begin[name])
+    }
+    assert differing <= changed
+    # no picture names a class, so nothing pulls at the head of the classes but its decay
+    assert ("head" in differing) == ("head" in changed)
+
+
+def test_dropout_too_is_the_same_after_a_stop(tmp_path: Path, pictures: list[Picture]) -> None:
+    said = settings_of(architecture=Unet(widths=(4, 8), dropout=0.5), optimiser="adam", steps=4)
+    whole = train(pictures, said, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        train(Ending(pictures, 2 * 3), said, tmp_path / "parted")
+    torch.rand(7)  # whatever else drew from the generator
+    assert_same(train(pictures, said, tmp_path / "parted"), whole)
+
+
+def test_bfloat16_is_near(tmp_path: Path, pictures: list[Picture]) -> None:
+    exact = train(pictures, settings_of(steps=2), tmp_path / "exact")
+    near = train(pictures, settings_of(steps=2, precision="bfloat16"), tmp_path / "near")
+    for name, value in exact.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(near.state_dict()[name], value, atol=0.05, rtol=0.2)

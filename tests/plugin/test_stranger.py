@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from tests.segment.blob_model import blobs, write_blobs
 
 STRANGER = Path(__file__).parent / "stranger"
 ENTRY_POINTS = """
@@ -25,6 +26,8 @@ stranger = cellwright_stranger:PATTERN
 boxes = cellwright_stranger:WRITER
 [cellwright.annotations]
 boxes = cellwright_stranger:BOXES
+[cellwright.decoders]
+peaks = cellwright_stranger:DECODER
 [cellwright.features]
 stranger = cellwright_stranger:FEATURE
 [cellwright.checks]
@@ -135,6 +138,25 @@ def test_annotations_of_another_package(tmp_path: Path) -> None:
     labels = tifffile.imread(tmp_path / "out" / "labels" / "a.tif")
     assert np.bincount(labels.ravel()).tolist() == [48 - 6 - 16, 6, 16]
     assert (tmp_path / "out" / "classes.csv").read_text() == "name,label,class\na,1,living cell\n"
+
+
+def test_a_model_that_is_decoded_by_another_package(tmp_path: Path) -> None:
+    site = install(tmp_path / "site", ENTRY_POINTS)
+    picture, truth = blobs((64, 96), [(20, 20, 1.0), (20, 48, 0.9), (42, 74, 0.8)])
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in" / "a.npy", picture)
+    decoder = {"name": "peaks", "version": 1, "options": {"size": 11}}
+    model = write_blobs(tmp_path / "blobs.zip", decoder=decoder)
+    asked = ("segment", tmp_path / "in", "--model", model, "--diameter", "18px", "--json")
+
+    done = run(*asked, "--out", tmp_path / "out", path=[site])
+
+    assert done.returncode == 0, done.stderr
+    labels = tifffile.imread(tmp_path / "out" / "labels" / "a.tif")
+    assert labels.max() == truth.max() == 3
+    assert (labels > 0)[truth > 0].mean() > 0.9
+    alone = run(*asked, "--out", tmp_path / "other", path=[])
+    assert "there is only 'components', 'votes', 'walls'" in alone.stdout + alone.stderr
 
 
 def test_two_claims_to_one_name_are_an_error(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ import pytest
 from tests.segment.blob_model import write_blobs
 
 from cellwright.core.image import Array
+from cellwright.segment.decoder import TRAITS
 from cellwright.segment.network_confidence import FEATURES, confidence_of, features_of, fitted
 from cellwright.segment.network_input import Normalisation
 from cellwright.segment.network_mapping import InMemory, map_plane
 from cellwright.segment.network_maps import SIZE_UNIT, Quantised, steps_of
 from cellwright.segment.network_model import usable_model
-from cellwright.segment.decoder import TRAITS
 from cellwright.segment.network_size import agrees, find_size, undecided
 
 CHANNELS = ("size", "foreground")

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cellwright.core.image import Array
+from cellwright.segment.decoder import TRAITS
 from cellwright.segment.decoders.votes import VotesOptions, decode
 from cellwright.segment.network_maps import SIZE_UNIT, Quantised, steps_of
-from cellwright.segment.decoder import TRAITS
 from cellwright.segment.network_objects import find_objects
 from cellwright.simulate.nuclei import simulate_nuclei
 

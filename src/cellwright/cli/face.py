@@ -35,7 +35,11 @@ _PHASES = {
     "cells": "finding and measuring cells",
     "previews": "drawing",
     "summaries": "writing tables",
+    "judging": "looking at held-out pictures",
 }
+_TOLD = {"cells", "training"}
+"""Phases that take long."""
+
 SOME_FAILED = 1
 
 
@@ -90,7 +94,7 @@ class _Lines:
                 self._done += 1
                 if self._verbose:
                     _say(f"  {image!r} frame {frame}: {sum(seconds.values()):.2f} s")
-                elif phase == "cells" and self._at_a_tenth():
+                elif phase in _TOLD and self._at_a_tenth():
                     _say(f"  {self._done} of {self._total}, {self._left()} left")
             case PictureFinished() | Message():
                 said = _words(event, verbose=self._verbose)

@@ -8,10 +8,10 @@ from this table, so a column that is not declared cannot be written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["FOUND", "IDENTITY", "PLACE", "TIME", "Column", "physical"]
+__all__ = ["CHANCE", "FOUND", "IDENTITY", "PLACE", "TIME", "Column", "of_classes", "physical"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,33 @@ FOUND = (
     ),
 )  # fmt: skip
 """What a model knows of each object: in the table where a model has found any."""
+
+CHANCE = "p_"
+"""Beginning of the columns that tell how probable a class is."""
+
+
+def of_classes(names: Sequence[str]) -> tuple[Column, ...]:
+    """Declare the columns of a model that tells kinds of objects apart; none without classes.
+
+    Examples
+    --------
+    >>> [column.name for column in of_classes(["HEK", "N2a"])]
+    ['class', 'p_HEK', 'p_N2a']
+    """
+    if not names:
+        return ()
+    chances = (
+        Column(
+            f"{CHANCE}{name}", "1", f"Probability that the object is of the class {name}",
+            comparable=False, bounds=(0.0, 1.0),
+        )
+        for name in names
+    )  # fmt: skip
+    return (
+        Column("class", "", "Kind of the object, the most probable one", "str", (2, 3), False),
+        *chances,
+    )
+
 
 _PHYSICAL = {1: ("um", "µm"), 2: ("um2", "µm²"), -2: ("per_mm2", "1/mm²")}
 

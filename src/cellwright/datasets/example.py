@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Array
 from cellwright.io.csv_text import unescape
@@ -16,7 +19,7 @@ from cellwright.io.open import open_images
 
 __all__ = [
     "Example", "examples_in", "files_of", "picture_pixels", "read_labels", "read_pixels",
-    "told_in", "with_groups",
+    "read_region", "told_in", "with_groups",
 ]  # fmt: skip
 
 _ENDINGS = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp")
@@ -44,6 +47,8 @@ class Example:
         What sort of picture it is; scores are told by kind, and splits keep the shares.
     group
         Pictures of one group (tiles of one photograph) never lie on two sides of a split.
+    region
+        File of the part in which every object was drawn, 0 elsewhere; None if that is all of it.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Example:
     labels: Path
     kind: str
     group: str
+    region: Path | None = None
 
 
 def examples_in(folder: Path) -> list[Example]:
@@ -60,7 +66,8 @@ def examples_in(folder: Path) -> list[Example]:
     ----------
     folder
         With ``images/`` and ``labels/``, whose files have the same stems, and if wanted
-        ``images.csv`` with the columns ``name``, ``kind`` and ``group``.
+        ``images.csv`` with the columns ``name``, ``kind`` and ``group``, and ``roi/`` with masks
+        of the parts in which all objects are drawn.
 
     Returns
     -------
@@ -91,6 +98,7 @@ def examples_in(folder: Path) -> list[Example]:
             where=str(folder / "labels"),
             remedy="give each picture a label image of the same name, or take it out",
         )
+    regions = {file.stem: file for file in files_of(folder / "roi")}
     kinds, groups = (told_in(folder / "images.csv", column) for column in ("kind", "group"))
     return [
         Example(
@@ -99,6 +107,7 @@ def examples_in(folder: Path) -> list[Example]:
             labels=labels[file.stem],
             kind=kinds.get(file.stem) or folder.name,
             group=f"{folder.name}/{groups.get(file.stem) or file.stem}",
+            region=regions.get(file.stem),
         )
         for file in files
     ]
@@ -193,6 +202,21 @@ def picture_pixels(image: Path) -> Array:
     )
 
 
+def read_region(example: Example) -> npt.NDArray[np.bool_] | None:
+    """Read the part of an example in which every object was drawn: (Y, X) bool, or None for all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is not one plane.
+    """
+    if example.region is None:
+        return None
+    mask = _plane(example.region)
+    found: npt.NDArray[np.bool_] = mask > 0
+    return found
+
+
 def read_labels(example: Example) -> Array:
     """Read an example's labels.
 
@@ -206,11 +230,15 @@ def read_labels(example: Example) -> Array:
     InputError
         If they cannot be read, or are not one plane.
     """
-    labels = decode_labels(example.labels)
+    return _plane(example.labels)
+
+
+def _plane(file: Path) -> Array:
+    labels = decode_labels(file)
     if labels.axes != "YX":
         raise InputError(
             f"these labels have the axes {labels.axes}, not those of one plane",
-            where=str(example.labels),
+            where=str(file),
             remedy="save one plane of them",
         )
     return labels.pixels()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from cellwright.core.errors import CellwrightError, InputError, RunError, UsageError
-from cellwright.core.labels import Labels
+from cellwright.core.errors import RunError, UsageError
 from cellwright.engine.events import (
     CancelToken,
     Listener,
@@ -23,26 +22,43 @@ from cellwright.engine.events import (
     StepFinished,
     silent,
 )
-from cellwright.engine.files import write_atomic
 from cellwright.evaluation.comparison import Difference, compare, comparison_table
 from cellwright.evaluation.kinds import kinds_of, read_kinds
+from cellwright.evaluation.object_scores import ObjectScores, score_objects
+from cellwright.evaluation.object_summary import summary_of, tables_of
+from cellwright.evaluation.object_table import (
+    ObjectTable,
+    find_object_table,
+    read_object_table,
+)
+from cellwright.evaluation.objects import PictureObjects, known_objects
+from cellwright.evaluation.output import (
+    COMPARISON,
+    GALLERY,
+    SCORES,
+    SUMMARY,
+    check_out,
+    listed,
+    write_files,
+)
 from cellwright.evaluation.pairing import (
     PairedFiles,
     find_label_files,
     label_folder,
     pair_files,
 )
-from cellwright.evaluation.picture import PictureScore, score_columns, score_picture, score_table
+from cellwright.evaluation.picture import (
+    PictureScore,
+    score_columns,
+    score_table,
+)
+from cellwright.evaluation.score_files import score_files
 from cellwright.evaluation.summary import Summary, summarise
 from cellwright.io.cells import write_table
-from cellwright.io.label_image import decode_labels
 
 __all__ = ["Evaluation", "evaluate", "evaluate_folders", "write_evaluation"]
 
 _PHASE = "scoring"
-_TABLE, _SUMMARY, _COMPARISON = "scores.csv", "summary.json", "comparison.csv"
-_LARGEST_TO_LABEL = 2**27
-"""Pixels up to which a label image with one number is looked at for separate pieces."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +76,21 @@ class Evaluation:
         Their scores.
     comparison
         With other labels of the same pictures, where such were given.
+    objects
+        Scores by class and by confidence; None where neither is known.
+    files
+        Labels and truth of the pictures that were scored, in their order.
+    remarks
+        What a person should know of classes and confidences, one sentence each.
     """
 
     table: pd.DataFrame
     summary: Summary
     pictures: tuple[PictureScore, ...]
     comparison: tuple[Difference, ...] = ()
+    objects: ObjectScores | None = None
+    files: tuple[PairedFiles, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -77,6 +102,15 @@ class Evaluation:
         """Number of pictures that were scored with a warning."""
         return int((self.table["status"] == "warned").sum())
 
+    def to_json(self) -> dict[str, Any]:
+        """Give the content of ``summary.json``."""
+        found = self.summary.to_json()
+        if self.objects is not None:
+            found |= summary_of(self.objects)
+        if self.remarks:
+            found["remarks"] = list(self.remarks)
+        return found
+
 
 def evaluate(
     labels: str | Path,
@@ -85,11 +119,17 @@ def evaluate(
     *,
     kinds: str | Path | None = None,
     against: str | Path | None = None,
+    found_objects: str | Path | None = None,
+    truth_objects: str | Path | None = None,
     split: str = "",
+    draw: Callable[[Evaluation], bytes] | None = None,
     listener: Listener = silent,
     cancel: CancelToken | None = None,
 ) -> Evaluation:
     """Score label images against the truth, and write ``scores.csv`` and ``summary.json``.
+
+    Where tables say of which class objects are, or how sure the found ones, ``classes.csv``,
+    ``confusion.csv``, ``precision_recall.csv`` and ``reliability.csv`` are written too.
 
     Parameters
     ----------
@@ -104,8 +144,13 @@ def evaluate(
     against
         Other label images of the same pictures, to be compared with: ``comparison.csv`` tells
         for each of a few scores how they differ, picture by picture.
+    found_objects, truth_objects
+        Tables with a row an object: ``image``, ``label``, ``class``, ``confidence``. By default
+        ``cells.csv`` of a run or ``classes.csv`` of a dataset, if either is there.
     split
         The file or rule that says which pictures these are, for the card.
+    draw
+        Makes ``gallery.html``.
     listener
         Is told what goes on.
     cancel
@@ -125,7 +170,7 @@ def evaluate(
 
     Examples
     --------
-    >>> import tempfile
+    >>> import tempfile, numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("found", "right"):
     ...         Path(folder, name).mkdir()
@@ -138,11 +183,13 @@ def evaluate(
     1.0
     """
     labels, truth, out = Path(labels), Path(truth), Path(out)
-    _check_out(out, (labels, truth))
+    check_out(out, (labels, truth))
     evaluation = evaluate_folders(
         labels,
         truth,
         kinds=read_kinds(Path(kinds)) if kinds is not None else None,
+        found_objects=_object_table(found_objects, labels),
+        truth_objects=_object_table(truth_objects, truth),
         split=split,
         listener=listener,
         cancel=cancel,
@@ -151,8 +198,12 @@ def evaluate(
         others = evaluate_folders(Path(against), truth, listener=listener, cancel=cancel)
         differences = compare(evaluation.pictures, others.pictures)
         evaluation = replace(evaluation, comparison=tuple(differences))
-    write_evaluation(out, evaluation)
+    write_evaluation(out, evaluation, draw(evaluation) if draw is not None else None)
     return evaluation
+
+
+def _object_table(asked: str | Path | None, given: Path) -> ObjectTable | None:
+    return find_object_table(given) if asked is None else read_object_table(Path(asked))
 
 
 def evaluate_folders(
@@ -160,6 +211,8 @@ def evaluate_folders(
     truth: Path,
     *,
     kinds: Mapping[str, str] | None = None,
+    found_objects: ObjectTable | None = None,
+    truth_objects: ObjectTable | None = None,
     split: str = "",
     listener: Listener = silent,
     cancel: CancelToken | None = None,
@@ -174,6 +227,8 @@ def evaluate_folders(
         A folder of label images that are right, or one.
     kinds
         From pictures to their kinds, as `cellwright.evaluation.kinds.read_kinds` gives them.
+    found_objects, truth_objects
+        Classes and confidences of objects; see `cellwright.evaluation.object_table`.
     split
         The file or rule that says which pictures these are, for the card.
     listener
@@ -184,15 +239,16 @@ def evaluate_folders(
     Raises
     ------
     UsageError
-        If a folder does not exist, or no picture has a kind although kinds were given.
+        If a folder does not exist, no picture has a kind although kinds were given, or none has
+        a row in a table of objects that was asked for.
     RunError
         If there are no label images, or none of them has a truth.
     """
-    found, right = find_label_files(labels), find_label_files(truth)
-    pairs = pair_files(found, right)
-    if len(pairs) == len(found) + len(right):  # each that has a partner is one less
+    given, right = find_label_files(labels), find_label_files(truth)
+    pairs = pair_files(given, right)
+    if len(pairs) == len(given) + len(right):  # each that has a partner is one less
         raise RunError(
-            f"none of {len(found)} label images has a truth: {found[0].image!r} and "
+            f"none of {len(given)} label images has a truth: {given[0].image!r} and "
             f"{right[0].image!r}, say, have no path or name in common",
             where=str(labels),
             remedy="name the truth like the pictures",
@@ -203,16 +259,29 @@ def evaluate_folders(
             f"the table of kinds has none of the pictures, such as {pairs[0].image!r}",
             remedy="write their names into its column image",
         )
+    true_rows, found_rows = (
+        table.rows_of(names) if table is not None else {}
+        for table, names in (
+            (truth_objects, [pair.image for pair in pairs]),
+            (found_objects, [pair.labels_image for pair in pairs]),
+        )
+    )
+    remarks = _without_rows(truth_objects, true_rows) + _without_rows(found_objects, found_rows)
     listener(PhaseStarted(_PHASE, len(pairs)))
     pictures: list[PictureScore] = []
+    objects: list[PictureObjects] = []
     rows: list[dict[str, str]] = []
     for pair in pairs:
         if cancel is not None:
             cancel.check()
         began = time.perf_counter()
-        row, score = _scored(pair)
+        row, score, both = score_files(pair)
         if score is not None:
             pictures.append(score)
+        if both is not None and (true_rows or found_rows):
+            true = (truth_objects, true_rows.get(pair.image))
+            found = (found_objects, found_rows.get(pair.labels_image))
+            objects.append(known_objects(both, pair.image, true, found))
         n_cells = score.n_found if score is not None else 0
         rows.append(row | _names(pair, labels, truth) | {"kind": named.get(pair.image, "")})
         took = {"score": time.perf_counter() - began}
@@ -221,7 +290,28 @@ def evaluate_folders(
     listener(PhaseFinished(_PHASE))
     left_out = {row["image"]: row["reason"] for row in rows if row["status"] == "failed"}
     summary = summarise(pictures, named, left_out=left_out, split=split)
-    return Evaluation(_table(rows, pictures), summary, tuple(pictures))
+    by_object = score_objects(objects, found_objects.chances if found_objects else ())
+    return Evaluation(
+        _table(rows, pictures),
+        summary,
+        tuple(pictures),
+        objects=by_object,
+        files=tuple(
+            pair for pair, row in zip(pairs, rows, strict=True) if row["status"] != "failed"
+        ),
+        remarks=(*remarks, *(by_object.remarks if by_object is not None else ())),
+    )
+
+
+def _without_rows(table: ObjectTable | None, rows: Mapping[str, object]) -> tuple[str, ...]:
+    """Words for a table that has none of the pictures; an error if somebody asked for it."""
+    if table is None or rows:
+        return ()
+    name = next(iter(table.pictures), "")
+    what = f"the table of objects has none of the pictures; it begins with {name!r}"
+    if table.asked:
+        raise UsageError(what, where=table.where, remedy="write their names into its column image")
+    return (f"{Path(table.where).name}: {what}",)
 
 
 def _names(pair: PairedFiles, labels: Path, truth: Path) -> dict[str, str]:
@@ -236,54 +326,6 @@ def _inside(path: Path | None, given: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
 
-def _scored(pair: PairedFiles) -> tuple[dict[str, str], PictureScore | None]:
-    """Row and score of one picture; whatever is wrong with it stays in its row."""
-    row = {"image": pair.image, "status": "failed", "reason": pair.reason}
-    if pair.truth is None or pair.labels is None:
-        return row, None
-    try:
-        right, found = decode_labels(pair.truth), decode_labels(pair.labels)
-        _check_shapes(right, found)
-        score = score_picture(right, found, image=pair.image)
-        warnings = [
-            f"{name}: {warning}"
-            for name, one, count in (
-                ("truth", right, score.n_true),
-                ("labels", found, score.n_found),
-            )
-            if (warning := _mask_warning(one, count))
-        ]
-    except CellwrightError as error:
-        return row | {"reason": error.reason}, None
-    status = "warned" if warnings else "done"
-    return row | {"status": status, "reason": "; ".join(warnings)}, score
-
-
-def _check_shapes(right: Labels, found: Labels) -> None:
-    if tuple(right.data.shape) != tuple(found.data.shape):
-        sizes = [" × ".join(str(length) for length in one.data.shape) for one in (found, right)]
-        raise InputError(
-            f"the labels have {sizes[0]} pixels, the truth has {sizes[1]}",
-            remedy="give labels of the same picture; nothing is ever resized",
-        )
-
-
-def _mask_warning(labels: Labels, count: int) -> str:
-    """Words for a mask in which all cells share one number; empty for label images."""
-    if count != 1 or np.prod(labels.data.shape) > _LARGEST_TO_LABEL:
-        return ""
-    from scipy import ndimage
-
-    pixels = labels.pixels()
-    pieces = int(ndimage.label(pixels > 0, np.ones((3,) * pixels.ndim))[1])
-    if pieces < 2:
-        return ""
-    return (
-        f"{pieces} separate pieces have the one number {int(pixels.max())} and count as one cell: "
-        "a mask, where each cell should have its own number"
-    )
-
-
 def _table(rows: list[dict[str, str]], pictures: list[PictureScore]) -> pd.DataFrame:
     names = ["image", "kind", "status", "reason", "labels", "truth"]
     table = pd.DataFrame(rows, columns=names, dtype=object)
@@ -294,55 +336,29 @@ def _table(rows: list[dict[str, str]], pictures: list[PictureScore]) -> pd.DataF
     return pd.concat([table, values], axis=1)
 
 
-def write_evaluation(out: Path, evaluation: Evaluation) -> None:
+def write_evaluation(out: Path, evaluation: Evaluation, gallery: bytes | None = None) -> None:
     """Write ``scores.csv`` and ``summary.json`` into `out`; equal scores give equal bytes.
 
-    ``comparison.csv`` too, if there is a comparison.
+    The other tables too, of what there is: comparison, classes, confidences; and the gallery.
 
     Raises
     ------
     UsageError
-        If a ``scores.csv`` or ``summary.json`` is there that no evaluation wrote.
+        If a file of one of these names is there that no evaluation wrote.
     RunError
         If the folder cannot be written to.
     """
-    _refuse_foreign(out)
-    if (out / _SUMMARY).exists():  # of an evaluation before, which may have compared
-        (out / _COMPARISON).unlink(missing_ok=True)
-    text = io.StringIO()
-    write_table(text, evaluation.table)
-    write_atomic(out / _TABLE, text.getvalue().encode(), out)
-    summary = json.dumps(
-        evaluation.summary.to_json(), indent=1, ensure_ascii=False, allow_nan=False
-    )
-    write_atomic(out / _SUMMARY, (summary + "\n").encode(), out)
+    tables = tables_of(evaluation.objects) if evaluation.objects is not None else {}
     if evaluation.comparison:
-        text = io.StringIO()
-        write_table(text, comparison_table(evaluation.comparison))
-        write_atomic(out / _COMPARISON, text.getvalue().encode(), out)
+        tables = {COMPARISON: comparison_table(evaluation.comparison), **tables}
+    pages = {GALLERY: gallery} if gallery is not None else {}
+    content = evaluation.to_json() | listed((*tables, *pages))
+    summary = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    files = {SCORES: _csv(evaluation.table), SUMMARY: (summary + "\n").encode()}
+    write_files(out, files | {name: _csv(table) for name, table in tables.items()} | pages)
 
 
-def _check_out(out: Path, given: tuple[Path, ...]) -> None:
-    if any(path.exists() and out.resolve() == path.resolve() for path in given):
-        raise UsageError(
-            "nothing is written next to what is scored",
-            where=str(out),
-            remedy="choose another --out",
-        )
-    _refuse_foreign(out)
-
-
-def _refuse_foreign(out: Path) -> None:
-    there = [name for name in (_TABLE, _SUMMARY) if (out / name).exists()]
-    if not there:
-        return
-    try:
-        record = json.loads((out / _SUMMARY).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict) or record.get("format") != "cellwright-scores":
-        raise UsageError(
-            f"the folder holds {' and '.join(there)}, which no evaluation of cellwright wrote",
-            where=str(out),
-            remedy="choose another --out; nothing was changed",
-        )
+def _csv(table: pd.DataFrame) -> bytes:
+    text = io.StringIO()
+    write_table(text, table)
+    return text.getvalue().encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,10 @@ from cellwright.io.inputs import find_inputs
 from cellwright.io.names import label_paths
 from cellwright.io.open import known_extensions
 
-__all__ = ["LabelFile", "PairedFiles", "find_label_files", "label_folder", "pair_files", "stem_of"]
+__all__ = [
+    "LabelFile", "PairedFiles", "find_label_files", "label_folder", "named_alike", "pair_files",
+    "stem_of",
+]  # fmt: skip
 
 _MADE = {"done", "warned"}  # pictures of a run that have labels
 _FEW = 3  # names in a message
@@ -45,12 +49,15 @@ class PairedFiles:
     ----------
     image
         Name of the picture: that of its truth, or of its labels where there is no truth.
+    labels_image
+        Its name on the side of the labels: in a run, the path of the picture itself.
     """
 
     image: str
     truth: Path | None
     labels: Path | None
     reason: str = ""
+    labels_image: str = ""
 
 
 def label_folder(given: Path) -> Path:
@@ -158,7 +165,13 @@ def pair_files(labels: Sequence[LabelFile], truth: Sequence[LabelFile]) -> list[
     ]
     taken = set(partner.values())
     pairs += [
-        PairedFiles(file.image, None, file.path, doubt.get(file.image, "there is no truth for it"))
+        PairedFiles(
+            file.image,
+            None,
+            file.path,
+            doubt.get(file.image, "there is no truth for it"),
+            file.image,
+        )
         for i, file in enumerate(labels)
         if i not in taken
     ]
@@ -172,7 +185,39 @@ def _single(labels: LabelFile, truth: LabelFile) -> PairedFiles | None:
 
 
 def _pair(truth: LabelFile, labels: LabelFile) -> PairedFiles:
-    return PairedFiles(truth.image, truth.path, labels.path, labels.reason or truth.reason)
+    reason = labels.reason or truth.reason
+    return PairedFiles(truth.image, truth.path, labels.path, reason, labels.image)
+
+
+def named_alike(names: Sequence[str], others: Sequence[str]) -> dict[str, str]:
+    """Find for each name the other one that means the same picture.
+
+    By the same name, else by the path without the ending of a format, else by the name without
+    folders: each step only where one on either side is meant.
+
+    Returns
+    -------
+    dict
+        From name to the other name; those that have none are not in it.
+
+    Examples
+    --------
+    >>> named_alike(["day1/a.tif", "b.tif"], ["day1/a.png", "b", "day2/a.png"])
+    {'day1/a.tif': 'day1/a.png', 'b.tif': 'b'}
+    """
+    found: dict[str, str] = {}
+    for key in (str, _path_of, stem_of):
+        meant: dict[str, list[str]] = {}
+        for other in dict.fromkeys(others):
+            meant.setdefault(key(other), []).append(other)
+        left = [name for name in dict.fromkeys(names) if name not in found]
+        count = Counter(map(key, left))
+        found |= {
+            name: meant[key(name)][0]
+            for name in left
+            if count[key(name)] == 1 and len(meant.get(key(name), ())) == 1
+        }
+    return found
 
 
 def _places(

@@ -13,7 +13,15 @@ from cellwright.core.labels import Labels
 from cellwright.evaluation import bias, boundary, error_kinds, instances, semantic
 from cellwright.evaluation.score import Family, LabelPair, value_of
 
-__all__ = ["FAMILIES", "PictureScore", "score_columns", "score_picture", "score_table"]
+__all__ = [
+    "FAMILIES",
+    "PictureScore",
+    "label_pair",
+    "score_columns",
+    "score_pair",
+    "score_picture",
+    "score_table",
+]
 
 FAMILIES: tuple[Family, ...] = (
     instances.FAMILY,
@@ -94,6 +102,11 @@ def score_picture(
     UsageError
         If the shapes differ, or the numbers are no labels.
     """
+    return score_pair(label_pair(truth, predicted, image=image), image=image)
+
+
+def label_pair(truth: Array | Labels, predicted: Array | Labels, *, image: str = "") -> LabelPair:
+    """Put the labels of one picture side by side; arguments and errors as of `score_picture`."""
     pair = LabelPair(_labels(truth), _labels(predicted))
     if tuple(pair.truth.data.shape) != tuple(pair.found.data.shape):
         sizes = [" × ".join(map(str, one.data.shape)) for one in (pair.truth, pair.found)]
@@ -102,6 +115,11 @@ def score_picture(
             where=image,
             remedy="give labels of the same picture; nothing is ever resized",
         )
+    return pair
+
+
+def score_pair(pair: LabelPair, *, image: str = "") -> PictureScore:
+    """Score labels that stand side by side: what they have in common is counted only once."""
     values: dict[str, float] = {}
     for family in FAMILIES:
         values |= family.measure(pair)

@@ -39,12 +39,17 @@ class LabelPair:
     found: Labels
 
     @cached_property
+    def parts(self) -> tuple[Overlaps, ...]:
+        """Pixels in common in each frame; in the whole where there are no frames."""
+        if "T" not in self.truth.axes + self.found.axes:
+            return (count_overlaps(self.truth.data, self.found.data),)
+        frames = zip(_frames(self.truth), _frames(self.found), strict=True)
+        return tuple(count_overlaps(truth, found) for truth, found in frames)
+
+    @cached_property
     def overlaps(self) -> Overlaps:
         """Pixels in common, counted once for all families."""
-        if "T" not in self.truth.axes + self.found.axes:
-            return count_overlaps(self.truth.data, self.found.data)
-        frames = zip(_frames(self.truth), _frames(self.found), strict=True)
-        return join_overlaps([count_overlaps(truth, found) for truth, found in frames])
+        return self.parts[0] if len(self.parts) == 1 else join_overlaps(self.parts)
 
     @cached_property
     def matches(self) -> Matches:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from cellwright.core.image import Array
-from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.architecture import Architecture
 from cellwright.learn.augmentation import augmented
-from cellwright.learn.patches import Patch, cut, random_view
-from cellwright.learn.pictures import Picture
-from cellwright.learn.targets import distance
+from cellwright.learn.patches import Patch, View, centred, cut, random_view, whole_view
+from cellwright.learn.pictures import NO_CLASS, Picture
+from cellwright.learn.targets import Truth, distance
 
 __all__ = ["Batch", "Batches", "Sampling", "overlaid", "weights_of"]
 
@@ -42,6 +42,12 @@ class Sampling:
         Share of bright patches on which another is laid, so that nuclei overlap.
     changed
         Factor of the probabilities of `cellwright.learn.augmentation.CHANGES`.
+    whole
+        Whether a patch is a whole picture, squeezed into the square; what is said of diameters
+        and overlaid patches does not count then.
+    rare
+        Share of patches with an object of a random class in their middle, whichever class is
+        rare, where objects have classes.
     balance
         Pictures of a kind are drawn with the power -balance of their number: 0 draws all
         pictures alike, 1 all kinds.
@@ -55,6 +61,8 @@ class Sampling:
     wildest: tuple[float, float] = (4.0, 200.0)
     overlaid: float = 0.12
     changed: float = 0.5
+    whole: bool = False
+    rare: float = 0.0
     balance: float = 0.5
 
 
@@ -70,17 +78,21 @@ class Batch:
         Targets by name, each (N, S, S) or (N, C, S, S) float32.
     inside
         (N, S, S) bool: pixels that count.
+    names
+        Of the pictures.
     """
 
     pixels: torch.Tensor
     wanted: dict[str, torch.Tensor]
     inside: torch.Tensor
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class _Sample:
     """One patch of a batch: shapes as of `Batch`, without the first axis."""
 
+    name: str
     pixels: torch.Tensor
     wanted: dict[str, Array]
     inside: torch.Tensor
@@ -125,7 +137,7 @@ class Batches:
     """
 
     pictures: Sequence[Picture]
-    architecture: Instance
+    architecture: Architecture
     sampling: Sampling
     seed: int
 
@@ -150,22 +162,49 @@ class Batches:
             torch.stack([sample.pixels for sample in samples]),
             wanted,
             torch.stack([sample.inside for sample in samples]),
+            tuple(sample.name for sample in samples),
         )
 
     def _sample(self, random: np.random.Generator) -> _Sample:
         side = self.sampling.side
         picture = self.pictures[int(random.choice(len(self.pictures), p=self.weights))]
         diameter = self._diameter(random)
-        patch = cut(picture, random_view(picture, side, diameter, random), side)
+        if self.sampling.whole:
+            patch = cut(picture, whole_view(picture, side, random), side)
+        else:
+            picture, view = self._view(picture, diameter, random)
+            patch = cut(picture, view, side)
         overlap = np.zeros(patch.labels.shape, bool)
-        bright = picture.is_bright and not picture.is_colour
+        bright = picture.is_bright and not picture.is_colour and not self.sampling.whole
         if bright and random.random() < self.sampling.overlaid:
             patch, overlap = overlaid(
                 patch, cut(picture, random_view(picture, side, diameter, random), side)
             )
         pixels = augmented(patch, random, picture.is_colour, self.sampling.changed)
-        wanted = self.architecture.targets(patch.labels, overlap, patch.inside.numpy())
-        return _Sample(pixels, wanted, patch.inside)
+        truth = Truth(patch.labels, overlap, patch.inside.numpy(), patch.classes)
+        return _Sample(picture.name, pixels, self.architecture.targets(truth), patch.inside)
+
+    def _view(
+        self, picture: Picture, diameter: float, random: np.random.Generator
+    ) -> tuple[Picture, View]:
+        """Choose a view of the picture, or of another one with an object of a rare class."""
+        side = self.sampling.side
+        if self.sampling.rare and self._of_class and random.random() < self.sampling.rare:
+            places = self._of_class[int(random.integers(len(self._of_class)))]
+            index, label = places[int(random.integers(len(places)))]
+            picture = self.pictures[index]
+            view = random_view(picture, side, diameter, random)
+            return picture, centred(view, picture, label, side)
+        return picture, random_view(picture, side, diameter, random)
+
+    @cached_property
+    def _of_class(self) -> list[list[tuple[int, int]]]:
+        """Of each class where its objects are: index of the picture, and label."""
+        found: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for index, picture in enumerate(self.pictures):
+            for label in np.flatnonzero(picture.classes != NO_CLASS):
+                found[int(picture.classes[label])].append((index, int(label)))
+        return [found[number] for number in sorted(found)]
 
     def _diameter(self, random: np.random.Generator) -> float:
         """Of the median object in the patch, in the patch's pixels."""
@@ -200,4 +239,6 @@ def overlaid(one: Patch, other: Patch) -> tuple[Patch, Array]:
     deeper = distance(shifted) > distance(one.labels)
     labels = np.where(deeper, shifted, one.labels).astype(np.int32)
     pixels = one.pixels + other.pixels.clamp(0)
-    return Patch(pixels, labels, one.inside & other.inside), overlap
+    known = int(one.labels.max()) + 1
+    classes = np.concatenate([one.classes[:known], other.classes[1:]])
+    return Patch(pixels, labels, classes, one.inside & other.inside), overlap

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 import torch
 from torch import nn
 
 from cellwright.core.errors import RunError
 from cellwright.engine.files import atomic_stream
-from cellwright.learn.muon import Muon
 
-__all__ = ["State", "begun", "load_average", "resumed", "save"]
-
-_MOMENTS = (0.9, 0.99)
-"""Of AdamW: shares that a step leaves of the mean gradient and of the mean squared one. The second
-is less than the usual 0.999: its memory is a hundred steps long, not a thousand."""
+__all__ = ["State", "load_average", "resumed", "save"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,45 +28,16 @@ class State:
     average
         Its moving average, which is what comes out in the end.
     optimisers
-        Each of some of the weights, all together of all; with their own moving averages.
+        Each of some of the weights, all together of those that are trained; with their own moving
+        averages.
+    looks
+        Steps after which somebody looked how good the average is, and the scores.
     """
 
     network: nn.Module
     average: nn.Module
     optimisers: tuple[torch.optim.Optimizer, ...]
-
-
-def begun(make: Callable[[], nn.Module], seed: int, weight_decay: float) -> State:
-    """Begin a training.
-
-    Parameters
-    ----------
-    make
-        Makes the network, with weights of torch's generator.
-    seed
-        Of the generator; that of the caller is left as it is.
-    weight_decay
-        Of all weights but those of norms and biases.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = make()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return State(network, copy.deepcopy(network), _optimisers(network, weight_decay))
-
-
-def _optimisers(network: nn.Module, decay: float) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon for the convolutions, AdamW for the first and the last one, for norms and biases.
-
-    The first and the last have matrices of pixels and of answers, not of features.
-    """
-    first, *inner, last = (weight for weight in network.parameters() if weight.ndim > 1)
-    small = [weight for weight in network.parameters() if weight.ndim <= 1]
-    others: list[dict[str, Any]] = [
-        {"params": [first, last], "weight_decay": decay},
-        {"params": small, "weight_decay": 0.0},
-    ]
-    return Muon(inner, decay), torch.optim.AdamW(others, betas=_MOMENTS)
+    looks: list[tuple[int, float]] = field(default_factory=list)
 
 
 def save(path: Path, step: int, state: State) -> None:
@@ -98,6 +62,7 @@ def save(path: Path, step: int, state: State) -> None:
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
         "optimisers": [optimiser.state_dict() for optimiser in state.optimisers],
+        "looks": [list(look) for look in state.looks],
     }
     with atomic_stream(path, path.parent) as stream:
         torch.save(content, stream)
@@ -119,6 +84,7 @@ def resumed(path: Path, state: State) -> int:
         state.average.load_state_dict(content["average"])
         for optimiser, stored in zip(state.optimisers, content["optimisers"], strict=True):
             optimiser.load_state_dict(stored)
+        state.looks[:] = [(int(step), float(score)) for step, score in content.get("looks", ())]
         return int(content["step"])
 
 

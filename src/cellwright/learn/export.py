@@ -34,14 +34,14 @@ def folded(network: nn.Module) -> tuple[nn.Module, dict[str, Array]]:
     Parameters
     ----------
     network
-        Batch norms follow their convolutions in `nn.Sequential`.
+        Batch norms that are to be folded follow their convolutions in `nn.Sequential`; others stay.
 
     Returns
     -------
     network : nn.Module
-        A copy, whose convolutions have the names of before and a bias each.
+        A copy; convolutions that a batch norm followed have the names of before and a bias each.
     norms : dict
-        From the state dict's names to the batch norms' own numbers, from which `unfolded` makes
+        From the state dict's names to the numbers of all batch norms, from which `unfolded` makes
         the network of before.
 
     Examples
@@ -58,7 +58,8 @@ def folded(network: nn.Module) -> tuple[nn.Module, dict[str, Array]]:
             norms[f"{second}.{key}"] = value.numpy().copy()
         holder[int(first.rsplit(".", 1)[-1])] = fuse_conv_bn_eval(convolution, norm)
         holder[int(second.rsplit(".", 1)[-1])] = nn.Identity()
-    return copied, norms
+    staying, state = _norm_names(copied), copied.state_dict()
+    return copied, norms | {name: state[name].numpy().copy() for name in staying}
 
 
 _Pair = tuple[nn.Sequential, tuple[str, nn.Conv2d], tuple[str, nn.BatchNorm2d]]
@@ -74,6 +75,16 @@ def _pairs(network: nn.Module) -> Iterator[_Pair]:
             first, second = module[index], module[index + 1]
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 yield module, (f"{prefix}{index}", first), (f"{prefix}{index + 1}", second)
+
+
+def _norm_names(network: nn.Module) -> list[str]:
+    """Names in the state dict of what belongs to batch norms."""
+    return [
+        f"{name}.{key}"
+        for name, module in network.named_modules()
+        if isinstance(module, nn.BatchNorm2d)
+        for key in module.state_dict()
+    ]
 
 
 def unfolded(
@@ -110,7 +121,11 @@ def unfolded(
     stored = _initialisers(weights)
     state: dict[str, torch.Tensor] = {}
     plain, _ = folded(network)
+    staying = set(_norm_names(plain))
     for name, value in plain.state_dict().items():
+        if name in staying:
+            state[name] = _entry(norms, name, value)
+            continue
         left_out = name.endswith(".bias") and name not in stored
         state[name] = torch.zeros_like(value) if left_out else _entry(stored, name, value)
     for _, (first, convolution), (second, norm) in _pairs(network):
@@ -162,7 +177,8 @@ def to_onnx(network: nn.Module) -> bytes:
     ----------
     network
         From (N, 3, Y, X) to (N, C, Y, X); it is set to predict. Its weights are stored under the
-        names of its state dict, but for biases of nothing but 0, which the exporter leaves out.
+        names of its state dict, but for biases of nothing but 0, which the exporter leaves out,
+        and for batch norms: of their numbers it merges those that are alike.
 
     Raises
     ------
@@ -182,6 +198,7 @@ def to_onnx(network: nn.Module) -> bytes:
         )
         model = program.model_proto
     names = {tensor.name for tensor in model.graph.initializer}
+    names.update(_norm_names(network))  # `folded` keeps them
     lost = [name for name, value in network.named_parameters() if name not in names and value.any()]
     if lost:
         raise UnsupportedError(

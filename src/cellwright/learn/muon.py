@@ -70,7 +70,7 @@ class Muon(torch.optim.Optimizer):
     Parameters
     ----------
     weights
-        Of two axes and more, the first of which is the outputs'.
+        Of two axes and more, the first of which is the outputs'; or groups of them.
     weight_decay
         Share of the weights that a step of learning rate 1 takes off.
 
@@ -80,7 +80,9 @@ class Muon(torch.optim.Optimizer):
     and others, "Muon is scalable for LLM training", 2025 (steps as long as AdamW's, decay).
     """
 
-    def __init__(self, weights: Iterable[torch.Tensor], weight_decay: float) -> None:
+    def __init__(
+        self, weights: Iterable[torch.Tensor] | Iterable[dict[str, Any]], weight_decay: float
+    ) -> None:
         super().__init__(weights, {"lr": 1e-3, "weight_decay": weight_decay})
 
     @torch.no_grad()

@@ -59,6 +59,8 @@ class UNet(nn.Module):
         Channels at a half, a quarter, an eighth, … of the resolution.
     depths
         Residual blocks of the encoder at each of them; the decoder has one. As many as `widths`.
+    classes
+        Further channels of the answer, which a head of their own gives.
 
     Examples
     --------
@@ -71,7 +73,9 @@ class UNet(nn.Module):
     CVPR 2016; W. Shi and others, sub-pixel convolution, CVPR 2016.
     """
 
-    def __init__(self, outputs: int, widths: Sequence[int], depths: Sequence[int]) -> None:
+    def __init__(
+        self, outputs: int, widths: Sequence[int], depths: Sequence[int], *, classes: int = 0
+    ) -> None:
         super().__init__()
         self.stem = _Convolution(_INPUTS, widths[0], 5, _SHRINKAGE)
         self.down = nn.ModuleList()
@@ -85,10 +89,8 @@ class UNet(nn.Module):
         for level in range(len(widths) - 1):
             self.up.append(_Convolution(widths[level + 1], widths[level], 1))
             self.decoder.append(_Residual(widths[level]))
-        self.head = nn.Sequential(
-            _Convolution(widths[0], widths[0]),
-            nn.Conv2d(widths[0], _SHRINKAGE**2 * outputs, 1),
-        )
+        self.head = _head(widths[0], outputs)
+        self.class_head = _head(widths[0], classes) if classes else None
         self.pixels = nn.PixelShuffle(_SHRINKAGE)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -105,5 +107,13 @@ class UNet(nn.Module):
                 self.up[level](x), scale_factor=2.0, mode="bilinear", align_corners=False
             )
             x = self.decoder[level](x + levels[level])
-        answer: torch.Tensor = self.pixels(self.head(x))
+        said = self.head(x)
+        if self.class_head is not None:
+            said = torch.cat([said, self.class_head(x)], dim=1)
+        answer: torch.Tensor = self.pixels(said)
         return answer
+
+
+def _head(width: int, outputs: int) -> nn.Sequential:
+    """What gives the channels of the pixels that one place answers for."""
+    return nn.Sequential(_Convolution(width, width), nn.Conv2d(width, _SHRINKAGE**2 * outputs, 1))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
-from cellwright.core.errors import UnreadableError, UnsupportedError
+from cellwright.core.errors import UnreadableError, UnsupportedError, UsageError
 from cellwright.core.image import Array
 from cellwright.engine.onnx import Network
-from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.architecture import architecture_of, architectures
 from cellwright.learn.export import folded, norms_file, read_norms, to_onnx, unfolded
-from cellwright.models.description import Architecture, Description
+from cellwright.models.description import Description
 from cellwright.models.model import Model, write_model
 from cellwright.models.stored_test import normalised
 from cellwright.segment.network_input import unit_range
@@ -52,7 +50,21 @@ def network_of(model: Model) -> nn.Module:
     UnreadableError
         If its parts do not fit together.
     """
-    network = _options_of(model.description.architecture).network()
+    wanted, where = model.description.architecture, model.description.name
+    if wanted.name not in architectures():
+        raise UnsupportedError(
+            f"there is no architecture {wanted.name!r}",
+            where=where,
+            remedy="choose a model of " + ", ".join(architectures()),
+        )
+    try:
+        network = architecture_of(wanted.name, wanted.options).untrained()
+    except UsageError as error:
+        raise UnreadableError(
+            f"the options of the architecture {wanted.name!r} are not its own ({error.what})",
+            where=where,
+            remedy="get the model again",
+        ) from error
     if NORMS not in model.attachments:
         raise UnsupportedError(
             f"the model has no {NORMS}, without which its training cannot go on",
@@ -62,30 +74,6 @@ def network_of(model: Model) -> nn.Module:
     norms = read_norms(model.attachments[NORMS], model.description.name)
     network.load_state_dict(unfolded(network, model.weights, norms))
     return network
-
-
-class _Known(BaseModel):
-    """Options of each architecture, under the name that stands in the model file."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
-
-    instance: Instance
-
-
-def _options_of(architecture: Architecture) -> Instance:
-    if architecture.name not in _Known.model_fields:
-        raise UnsupportedError(
-            f"there is no architecture {architecture.name!r}",
-            remedy="choose a model of " + ", ".join(sorted(_Known.model_fields)),
-        )
-    try:
-        return _Known.model_validate({architecture.name: architecture.options}).instance
-    except ValidationError as error:
-        raise UnreadableError(
-            f"the options of the architecture {architecture.name!r} are not its own "
-            f"({error.errors()[0]['msg']})",
-            remedy="get the model again",
-        ) from error
 
 
 def package(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch.nn.functional import grid_sample, interpolate
 from cellwright.core.image import Array
 from cellwright.learn.pictures import Picture
 
-__all__ = ["BEND", "Patch", "View", "cut", "random_view"]
+__all__ = ["BEND", "Patch", "View", "centred", "cut", "random_view", "whole_view"]
 
 BEND = 3
 """Places along a side of a patch whose random shifts bend it."""
@@ -42,6 +42,8 @@ class View:
         Whether left and right of the patch are exchanged.
     bend
         (2, `BEND`, `BEND`) shifts of rows and columns, in the patch's pixels.
+    stretch
+        By how much the scale along the picture's rows is that along its columns.
     """
 
     row: float
@@ -50,6 +52,7 @@ class View:
     angle: float = 0.0
     mirrored: bool = False
     bend: Array | None = None
+    stretch: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +65,16 @@ class Patch:
         (3, S, S) float32, normalised.
     labels
         (S, S) int32, with the picture's numbers.
+    classes
+        (n,) int16 of each number, `NO_CLASS` where it is not known.
     inside
-        (S, S) bool: whether it is the picture, and not its mirror image beyond the frame.
+        (S, S) bool: whether it is the picture, and not its mirror image beyond the frame, and
+        every object was drawn there.
     """
 
     pixels: torch.Tensor
     labels: Array
+    classes: Array
     inside: torch.Tensor
 
 
@@ -99,6 +106,37 @@ def random_view(picture: Picture, side: int, diameter: float, random: np.random.
     return View(
         float(middle[0]), float(middle[1]), scale, float(angle), bool(random.random() < 0.5), bend
     )
+
+
+def centred(view: View, picture: Picture, label: int, side: int) -> View:
+    """Move a view to an object, as far as it keeps within the picture."""
+    rows, columns = np.nonzero(picture.labels == label)
+    reach = min(side / 2 / view.scale, min(picture.shape) / 2)
+    row, column = (
+        float(np.clip(places.mean(), reach, length - reach))
+        for places, length in zip((rows, columns), picture.shape, strict=True)
+    )
+    return replace(view, row=row, column=column)
+
+
+def whole_view(picture: Picture, side: int, random: np.random.Generator) -> View:
+    """View the whole picture, squeezed into a square; turned by quarters and mirrored.
+
+    Parameters
+    ----------
+    picture
+        To be seen.
+    side
+        Of the square, in pixels.
+    random
+        Where chance comes from.
+    """
+    rows, columns = picture.shape
+    angle = float(np.pi / 2 * random.integers(4))
+    return View(
+        (rows - 1) / 2, (columns - 1) / 2, side / rows, angle, bool(random.random() < 0.5),
+        stretch=rows / columns,
+    )  # fmt: skip
 
 
 def _object_pixel(labels: Array, random: np.random.Generator) -> tuple[int, int]:
@@ -143,8 +181,14 @@ def cut(picture: Picture, view: View, side: int) -> Patch:
         & (places[1] > -0.5)
         & (places[1] < columns - 0.5)
     )
+    if picture.region is not None:
+        mask = picture.region.astype(np.uint8)[..., None]
+        inside &= _sampled(mask, places, "nearest")[0] > 0
     return Patch(
-        unit.clamp(*normalisation.clip).contiguous(), labels.numpy().astype(np.int32), inside
+        unit.clamp(*normalisation.clip).contiguous(),
+        labels.numpy().astype(np.int32),
+        picture.classes,
+        inside,
     )
 
 
@@ -159,9 +203,8 @@ def _places(view: View, side: int) -> torch.Tensor:
     if view.mirrored:
         right = -right
     cosine, sine = np.cos(view.angle) / view.scale, np.sin(view.angle) / view.scale
-    return torch.stack(
-        [view.row + cosine * down - sine * right, view.column + sine * down + cosine * right]
-    )
+    across = (sine * down + cosine * right) / view.stretch
+    return torch.stack([view.row + cosine * down - sine * right, view.column + across])
 
 
 def _sampled(pixels: Array, places: torch.Tensor, mode: str) -> torch.Tensor:

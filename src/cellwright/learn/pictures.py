@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from cellwright.core.errors import InputError
 from cellwright.core.image import Array
-from cellwright.datasets.example import Example, read_labels, read_pixels
+from cellwright.datasets.example import Example, read_labels, read_pixels, read_region
 from cellwright.segment.network_input import Normalisation, unit_range
 
-__all__ = ["Picture", "load", "median_diameter", "picture_of"]
+__all__ = ["NO_CLASS", "Picture", "load", "median_diameter", "picture_of"]
 
 LEVELS = 4
 """Each picture is also kept at a half, a quarter and an eighth, so that patches which show it
 smaller are not riddled with aliases."""
+
+NO_CLASS = -1
+"""Stands where the class of an object is not known."""
 
 NO_OBJECTS = 32.0
 """Diameter in pixels that is assumed of a picture without objects: it is shown at some scale."""
@@ -36,6 +39,10 @@ class Picture:
         Of the whole picture.
     labels
         (Y, X) int32.
+    classes
+        (n,) int16 class of each label, `NO_CLASS` where it is not known; n above every label.
+    region
+        (Y, X) bool where every object was drawn; None if that is all of it.
     diameter
         Of the median object, in pixels.
     is_bright
@@ -47,6 +54,8 @@ class Picture:
     levels: tuple[Array, ...]
     normalisation: Normalisation
     labels: Array
+    classes: Array
+    region: Array | None
     diameter: float
     is_bright: bool
 
@@ -61,7 +70,11 @@ class Picture:
         return bool(self.levels[0].shape[2] == 3)
 
 
-def load(examples: Iterable[Example], percentiles: tuple[float, float]) -> list[Picture]:
+def load(
+    examples: Iterable[Example],
+    percentiles: tuple[float, float],
+    classes: Mapping[str, Mapping[int, int]] | None = None,
+) -> list[Picture]:
     """Read examples into memory.
 
     Parameters
@@ -70,22 +83,37 @@ def load(examples: Iterable[Example], percentiles: tuple[float, float]) -> list[
         Of any kinds.
     percentiles
         Of a picture's intensities that become 0 and 1.
+    classes
+        From an example's name to the classes of its labels, for those that have one.
 
     Raises
     ------
     InputError
         If a file cannot be read, or a picture and its labels differ in size.
     """
+    known = classes or {}
     return [
         picture_of(
-            example.name, example.kind, read_pixels(example), read_labels(example), percentiles
+            example.name,
+            example.kind,
+            read_pixels(example),
+            read_labels(example),
+            percentiles,
+            known.get(example.name, {}),
+            read_region(example),
         )
         for example in examples
     ]
 
 
-def picture_of(
-    name: str, kind: str, pixels: Array, labels: Array, percentiles: tuple[float, float]
+def picture_of(  # noqa: PLR0917 - what a picture is made of
+    name: str,
+    kind: str,
+    pixels: Array,
+    labels: Array,
+    percentiles: tuple[float, float],
+    classes: Mapping[int, int] | None = None,
+    region: Array | None = None,
 ) -> Picture:
     """Make a picture of pixels and their labels.
 
@@ -99,6 +127,10 @@ def picture_of(
         (Y, X) whole numbers; 0 is background.
     percentiles
         Of the intensities that become 0 and 1.
+    classes
+        From label to the number of its class.
+    region
+        (Y, X) bool where every object was drawn; None if that is all of it.
 
     Raises
     ------
@@ -113,6 +145,13 @@ def picture_of(
     >>> round(picture.diameter, 2), [level.shape for level in picture.levels][-1]
     (18.05, (8, 8, 1))
     """
+    if region is not None and region.shape != labels.shape:
+        raise InputError(
+            f"the region has {region.shape[0]} × {region.shape[1]} pixels, and the labels have "
+            + " × ".join(str(length) for length in labels.shape),
+            where=name,
+            remedy="give a mask of the same size in roi/",
+        )
     if pixels.shape[:2] != labels.shape:
         raise InputError(
             f"the picture has {pixels.shape[0]} × {pixels.shape[1]} pixels, and its labels have "
@@ -132,13 +171,16 @@ def picture_of(
     levels = [np.ascontiguousarray(pixels)]
     while len(levels) < LEVELS and min(levels[-1].shape[:2]) >= 2:
         levels.append(_halved(levels[-1]))
-    labels = _small_numbers(labels)
+    labels, numbers = _small_numbers(labels)
+    known = classes or {}
     return Picture(
         name,
         kind,
         tuple(levels),
         unit_range(pixels, *percentiles),
         labels,
+        np.array([known.get(int(number), NO_CLASS) for number in numbers], np.int16),
+        region,
         median_diameter(labels),
         _is_bright(pixels, labels),
     )
@@ -164,12 +206,12 @@ def median_diameter(labels: Array) -> float:
     return float(2 * np.sqrt(np.median(areas) / np.pi))
 
 
-def _small_numbers(labels: Array) -> Array:
-    """Labels as int32; tables over them stay small, as no number exceeds that of pixels."""
-    if labels.size and labels.max() > labels.size:
-        numbers, places = np.unique(labels, return_inverse=True)
-        labels = places.reshape(labels.shape) + (numbers[0] != 0)
-    return labels.astype(np.int32)
+def _small_numbers(labels: Array) -> tuple[Array, Array]:
+    """Labels numbered from 1 without gaps as int32, and from these numbers to those of before."""
+    numbers, places = np.unique(labels, return_inverse=True)
+    if numbers.size and numbers[0] == 0:
+        return places.reshape(labels.shape).astype(np.int32), numbers
+    return (places.reshape(labels.shape) + 1).astype(np.int32), np.concatenate([[0], numbers])
 
 
 def _is_bright(pixels: Array, labels: Array) -> bool:

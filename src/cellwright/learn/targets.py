@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import edt
 import numpy as np
 from scipy import ndimage
 
 from cellwright.core.image import Array
 
-__all__ = ["boundary", "centre_offsets", "distance", "rays", "sizes", "touching"]
+__all__ = ["Truth", "boundary", "centre_offsets", "distance", "rays", "sizes", "touching"]
 
 BOUNDARY_WIDTH = 3
 """Side in pixels of the square in which two objects must lie for its middle to be a boundary."""
@@ -16,6 +18,28 @@ BOUNDARY_WIDTH = 3
 
 LEAST_BORDER = 3
 """Pixels of an object's rim that lie at another one if the two touch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known of a patch.
+
+    Attributes
+    ----------
+    labels
+        (Y, X) int32.
+    overlap
+        (Y, X) bool, where two objects lie over each other.
+    inside
+        (Y, X) bool, pixels of the picture: only they count for an object's size and middle.
+    classes
+        (n,) int16 class of each label, below 0 where it is not known.
+    """
+
+    labels: Array
+    overlap: Array
+    inside: Array
+    classes: Array
 
 
 def boundary(labels: Array, width: int = BOUNDARY_WIDTH) -> Array:

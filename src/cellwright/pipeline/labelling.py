@@ -20,7 +20,7 @@ from cellwright.engine.run_folder import scratch_folder, step_file, write_step_f
 from cellwright.io.label_image import decode_labels, encode_labels
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.corrections import count_edited
-from cellwright.pipeline.described import OBJECTS
+from cellwright.pipeline.described import OBJECTS, classes_in
 from cellwright.pipeline.filtering import NUCLEUS, filtered, nuclei_of
 from cellwright.pipeline.hidden import covered, hidden_pixels
 from cellwright.pipeline.packing import packed
@@ -223,6 +223,7 @@ def _kept_labels(
     table = objects.main_labels.table
     if name == "segment" and table is not None:
         files |= write_step_file(Path(unit.steps), key, OBJECTS, packed(table))
+        more = {**more, **classes_in(table)}
     facts = {
         "objects": list(labels),
         "main": objects.main,

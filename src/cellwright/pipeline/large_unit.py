@@ -27,7 +27,7 @@ from cellwright.measure.table import loaded_features
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.clock import Clock
 from cellwright.pipeline.corrections import ZARR, count_edited_in
-from cellwright.pipeline.described import OBJECTS
+from cellwright.pipeline.described import OBJECTS, classes_in
 from cellwright.pipeline.large_plane import (
     STRIP_ROWS,
     LargePlane,
@@ -211,7 +211,8 @@ def _segment_step(unit: Unit, picture: _Picture, read: Step) -> Step:
     if sink.table is None:
         return step
     described = write_step_file(steps, key, OBJECTS, packed(sink.table))
-    return replace(step, files={**step.files, **described})
+    facts = {**step.facts, **classes_in(sink.table)}
+    return replace(step, files={**step.files, **described}, facts=facts)
 
 
 @dataclass(eq=False)

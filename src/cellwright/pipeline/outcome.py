@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellwright.core.columns import FOUND, IDENTITY, PLACE, TIME, Column
+from cellwright.core.columns import FOUND, IDENTITY, PLACE, TIME, Column, of_classes
 from cellwright.engine.journal import Step
 from cellwright.io.file_set import FileSet
 from cellwright.io.inputs import Skipped
@@ -17,7 +17,7 @@ from cellwright.measure.compartments import NUCLEUS_COLUMNS, compartment_columns
 from cellwright.measure.counting import COUNTING_COLUMNS
 from cellwright.measure.table import declared, loaded_features
 from cellwright.pipeline.choice import COLOUR
-from cellwright.pipeline.described import is_described
+from cellwright.pipeline.described import classes_of, is_described
 from cellwright.pipeline.failure import Failure
 from cellwright.pipeline.hidden import proposed_by, words_of
 from cellwright.pipeline.plan import Picture
@@ -377,6 +377,9 @@ def cell_columns(
         places=any(o.picture.well for o in outcomes),
         times=any(o.picture.interval is not None and len(o.frames) > 1 for o in usable),
         found=any(is_described(done) for o in usable for done in o.frames),
+        classes=list(
+            dict.fromkeys(name for o in usable for done in o.frames for name in classes_of(done))
+        ),
         compartments=any(o.picture.nuclei is not None for o in usable),
         features=features,
         gates=gates,
@@ -391,6 +394,7 @@ def declared_columns(
     times: bool,
     compartments: bool,
     found: bool = False,
+    classes: Sequence[str] = (),
     features: Sequence[str] = (),
     gates: Sequence[Column] = (),
 ) -> tuple[Column, ...]:
@@ -401,6 +405,7 @@ def declared_columns(
         *(PLACE if places else ()),
         *(TIME if times else ()),
         *(FOUND if found else ()),
+        *of_classes(classes),
         *declared(channels, physical, families),
         *COUNTING_COLUMNS,
         *(_nullable(compartment_columns(channels, physical)) if compartments else ()),

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cellwright.core.columns import Column
+from cellwright.core.columns import CHANCE, Column
 from cellwright.core.errors import UsageError
 from cellwright.engine.files import write_atomic
 from cellwright.engine.run_folder import RunFolder, step_file
@@ -97,6 +97,7 @@ def _columns(record: dict[str, Any], names: Sequence[str]) -> tuple[Column, ...]
         places=True,
         times=True,
         compartments=True,
+        classes=[name.removeprefix(CHANCE) for name in names if name.startswith(CHANCE)],
         features=record["options"].get("features", ()),
         gates=[Gated.of_record(gate).declared for gate in record.get("gates", ())],
     )

@@ -11,7 +11,7 @@ from cellwright.report.section import Content, Preview, ReportData, Section
 from cellwright.report.template import fill
 from cellwright.report.wording import counted, rounded, visible
 
-__all__ = ["SECTION"]
+__all__ = ["SECTION", "Bar", "bar_of", "data_address"]
 
 _BAR_HEIGHT = 0.012  # of the width of the preview
 _MARGIN = 0.03
@@ -83,20 +83,21 @@ def _card(preview: Preview, n_cells: object, condition: str) -> Card:
         caption=visible(preview.caption),
         facts=" · ".join(filter(None, (visible(condition, 40), cells, frame))),
         window=visible(preview.window),
-        picture=_address(preview.picture),
-        outlines=_address(preview.outlines),
+        picture=data_address(preview.picture),
+        outlines=data_address(preview.outlines),
         width=preview.width,
         height=preview.height,
-        bar=_bar(preview),
+        bar=bar_of(preview),
         alternative=f"{name}, {visible(preview.role)}" + (f", {cells} outlined" if cells else ""),
     )
 
 
-def _address(png: bytes) -> str:
+def data_address(png: bytes) -> str:
+    """Give a PNG file as the address of a picture in a page."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
-def _bar(preview: Preview) -> Bar | None:
+def bar_of(preview: Preview) -> Bar | None:
     """At the lower right, on a dark ground, so that it can be read on any picture."""
     if not preview.scale_bar_px > 0:
         return None

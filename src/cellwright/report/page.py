@@ -17,7 +17,7 @@ from cellwright.report.template import Markup, asset, fill
 from cellwright.report.verdict import headline
 from cellwright.report.wording import visible
 
-__all__ = ["build_report", "known_sections"]
+__all__ = ["build_report", "content_policy", "html_text", "known_sections"]
 
 TABULATOR = "vendor/tabulator-6.5.3"
 _SOURCE_MAP = re.compile(r"(?://# sourceMappingURL=\S*|/\*# sourceMappingURL=\S* \*/)\s*\Z")
@@ -58,7 +58,7 @@ def build_report(
         "page.html.j2",
         title=headline(data),
         version=visible(data.run.get("cellwright", "")),
-        policy=_policy(styles, scripts),
+        policy=content_policy(styles, scripts),
         styles=[Markup(text) for text in styles],
         scripts=[Markup(text) for text in scripts],
         sections=[
@@ -67,7 +67,12 @@ def build_report(
         ],
     )
     figures = tuple(figure for _, content in shown for figure in content.figures)
-    return _NOT_IN_HTML.sub("\ufffd", html) + "\n", figures
+    return html_text(html), figures
+
+
+def html_text(html: str) -> str:
+    """Replace what cannot be written as UTF-8, such as halves of characters in file names."""
+    return _NOT_IN_HTML.sub("\ufffd", html) + "\n"
 
 
 def known_sections() -> list[Section]:
@@ -84,13 +89,14 @@ def _place(section: Section) -> tuple[int, str]:
     return section.order, section.name
 
 
-def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
+def content_policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
+    """Allow a page just these styles and scripts, and pictures that it holds itself."""
     return "; ".join(
         (
             "default-src 'none'",
             "img-src data:",
             "style-src " + " ".join(map(_hash, styles)),
-            "script-src " + " ".join(map(_hash, scripts)),
+            "script-src " + (" ".join(map(_hash, scripts)) or "'none'"),
             "base-uri 'none'",
             "form-action 'none'",
         )

@@ -5,15 +5,14 @@ Runs in the worker that holds the plane. Equal input gives equal bytes.
 
 from __future__ import annotations
 
-import io
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array, Spacing
+from cellwright.report.outlines import nearest, outlined, png
 from cellwright.report.section import Preview
 
 __all__ = ["display_window", "make_preview", "scale_bar"]
@@ -28,11 +27,6 @@ ENLARGED_BELOW = 480
 LARGEST_ENLARGEMENT = 4
 _SAMPLED_PIXELS = 1_000_000  # enough for percentiles to within 0.01 %
 _BAR_SHARE = 0.22  # of the width, the longest that a scale bar may be
-_LINE = (255, 194, 10, 255)
-"""Amber, told apart from grey, purple and pink by every kind of colour vision."""
-_CASING = (0, 0, 0, 130)
-"""Dark, half transparent, around the line: what makes it stand out on white ground."""
-_COMPRESSION = 9
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -88,15 +82,14 @@ def make_preview(
     height, width = _preview_size(labels.shape, max_size)
     scale = width / labels.shape[1]
     small = _resize(shown, height, width)
-    lines = _outlines(_nearest(labels, height, width))
     bar_um, bar_px = scale_bar(labels.shape[1], spacing.x)
     return Preview(
         image=image,
         frame=frame,
         role=role,
         caption=caption,
-        picture=_png(small),
-        outlines=_png(lines),
+        picture=png(small),
+        outlines=outlined(nearest(labels, height, width)),
         width=width,
         height=height,
         scale_bar_um=bar_um,
@@ -189,57 +182,8 @@ def _resize(pixels: Pixels, height: int, width: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels
     if height > pixels.shape[0]:
-        return _nearest(pixels, height, width)
+        return nearest(pixels, height, width)
     resized = Picture.fromarray(np.ascontiguousarray(pixels)).resize(
         (width, height), Picture.Resampling.BOX
     )
     return np.asarray(resized, np.uint8)
-
-
-def _nearest(values: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
-    rows = (2 * np.arange(height) + 1) * values.shape[0] // (2 * height)
-    columns = (2 * np.arange(width) + 1) * values.shape[1] // (2 * width)
-    return np.asarray(values[rows[:, None], columns])
-
-
-def _outlines(labels: npt.NDArray[np.uint32]) -> Pixels:
-    """(Y, X, 4): a line along the border of every label, and a casing around it."""
-    padded = np.pad(labels, 1, mode="edge")
-    middle = padded[1:-1, 1:-1]
-    around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    rim = np.zeros(labels.shape, bool)
-    for other in around:
-        rim |= middle != other
-    # One pixel on either side of the true border: two wide, between touching cells as well.
-    line = rim
-    reached = np.pad(line, 1)
-    near = reached[:-2, 1:-1] | reached[2:, 1:-1] | reached[1:-1, :-2] | reached[1:-1, 2:]
-    casing = near & ~line & (labels == 0)
-    drawn = np.zeros((*labels.shape, 4), np.uint8)
-    drawn[casing] = _CASING
-    drawn[line] = _LINE
-    return drawn
-
-
-def _png(pixels: Pixels) -> bytes:
-    from PIL import Image as Picture
-
-    buffer = io.BytesIO()
-    picture = Picture.fromarray(np.ascontiguousarray(pixels))
-    if pixels.ndim == 3 and pixels.shape[2] == 4:
-        picture = _with_palette(pixels)
-    picture.save(buffer, format="PNG", compress_level=_COMPRESSION, optimize=False)
-    return buffer.getvalue()
-
-
-def _with_palette(drawn: Pixels) -> Any:
-    """Three colours need two bits a pixel, not thirty-two."""
-    from PIL import Image as Picture
-
-    index = np.zeros(drawn.shape[:2], np.uint8)
-    index[drawn[..., 3] == _CASING[3]] = 1
-    index[drawn[..., 3] == _LINE[3]] = 2
-    picture = Picture.fromarray(index, mode="P")
-    picture.putpalette([0, 0, 0, *_CASING[:3], *_LINE[:3]])
-    picture.info["transparency"] = bytes([0, _CASING[3], _LINE[3]])
-    return picture

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import softmax
 
+from cellwright.core.columns import CHANCE
 from cellwright.core.image import Array
 from cellwright.models.description import CLASS, Description
 from cellwright.segment.blocks import Grid
@@ -85,5 +86,5 @@ def class_columns(logits: Array, description: Description) -> Mapping[str, Array
     names = np.array([one.name for one in description.classes], object)
     return {
         "class": names[chances.argmax(axis=1)] if len(chances) else names[:0],
-        **{f"p_{name}": chances[:, index] for index, name in enumerate(names)},
+        **{f"{CHANCE}{name}": chances[:, index] for index, name in enumerate(names)},
     }

@@ -100,15 +100,7 @@ def segment_plane(
     Mapping
         What was decided on the way.
     """
-    model = usable_model(options.model)
-    seen = look(
-        plane,
-        options,
-        model=model,
-        answer=_network(model, options.device).run,
-        scratch=scratch,
-        progress=progress,
-    )
+    seen = look(plane, options, scratch=scratch, progress=progress)
     description = seen.model.description
     confidence = confidence_of(seen.traits, description.calibration)
     least = options.confidence
@@ -146,8 +138,8 @@ def look(
     plane: PlaneSource,
     options: NetworkOptions,
     *,
-    model: Model,
-    answer: Answer,
+    model: Model | None = None,
+    answer: Answer | None = None,
     scratch: Path | None = None,
     progress: Progress | None = None,
 ) -> Seen:
@@ -156,10 +148,15 @@ def look(
     Parameters
     ----------
     plane, options, scratch, progress
-        As of `segment_plane`; the model that the options name is not looked at.
+        As of `segment_plane`.
     model, answer
-        The network: what it is, and how it is asked.
+        The network, what it is and how it is asked, if it is not that which the options name:
+        one that is still in training has no file.
     """
+    if model is None:
+        model = usable_model(options.model)
+    if answer is None:
+        answer = _network(model, options.device).run
     description = model.description
     decoder, decoding = decoder_of(description), decoding_of(description)
     if options.foreground is not None:

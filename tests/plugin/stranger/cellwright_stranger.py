@@ -31,6 +31,10 @@ from cellwright.measure.filters import Filter
 from cellwright.measure.regions import Regions
 from cellwright.quality.check import Check, Verdict
 from cellwright.report.section import Content, ReportData, Section
+from cellwright.segment.blocks import Window
+from cellwright.segment.decoder import TRAITS, MapOptions, Told, level_of
+from cellwright.segment.decoder import Objects as Found
+from cellwright.segment.network_maps import Quantised
 
 MAGIC = b"STRANGER"
 NAME = re.compile(r"(?P<well>[A-H][0-9]{2})-(?P<stain>[a-z]+)")
@@ -54,6 +58,41 @@ class Above:
         """Label what is above the level."""
         labels, _ = ndimage.label(image.pixels() > options.level)
         return Objects({"blob": Labels(labels, image.axes)}, decisions={"level": options.level})
+
+
+class PeaksOptions(MapOptions):
+    """Options of the decoder."""
+
+    size: int = Field(9, description="Side of the square that has one peak at the most, pixels.")
+
+
+class Peaks:
+    """Each peak of the foreground is an object; a pixel goes with the peak that is nearest."""
+
+    name = "peaks"
+    version = 1
+    options: type[MapOptions] = PeaksOptions
+    needs = (frozenset({"foreground"}),)
+    takes = ("foreground",)
+
+    def find(self, maps: Quantised, labels: Array, options: Any, told: Told = None) -> Found:
+        """Decode the maps of a whole plane."""
+        height = self.height(maps, Window(0, 0, *labels.shape), options)
+        tops = (height == ndimage.maximum_filter(height, options.size)) & (height > 0)
+        numbered, count = ndimage.label(tops)
+        nearest = ndimage.distance_transform_edt(
+            numbered == 0, return_distances=False, return_indices=True
+        )
+        labels[...] = np.where(height > 0, numbered[tuple(nearest)], 0)
+        traits = np.zeros((count + 1, len(TRAITS)))
+        traits[:, TRAITS.index("area")] = np.bincount(labels.ravel(), minlength=count + 1)
+        traits[:, TRAITS.index("foreground")] = 0.9
+        return Found(traits)
+
+    def height(self, maps: Quantised, window: Window, options: Any) -> Array:
+        """How far above the level the foreground is."""
+        found: Array = maps.one("foreground", window) - level_of(options)
+        return found
 
 
 def open_stranger(path: Path) -> list[Image]:
@@ -142,6 +181,7 @@ def greet(asked: Asked) -> int:
     return 0
 
 
+DECODER = Peaks()
 METHOD = Above()
 READER = Reader("stranger", (".strange",), lambda head, path: head.startswith(MAGIC), open_stranger)
 FEATURE = Feature(

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    smooth_l1_loss,
+)
 
 from cellwright.core.image import Array
 from cellwright.learn import targets
 from cellwright.learn.networks import UNet
+from cellwright.learn.pictures import NO_CLASS
+from cellwright.learn.targets import Truth
+from cellwright.models.description import CLASS
 from cellwright.segment.network_maps import SIZE_UNIT, UNIT
 
 __all__ = ["RAYS", "Instance", "Separation"]
@@ -36,6 +43,7 @@ _SHARES = {
     "distance": 2.0,
     "offsets": 0.7,
     "rays": 1.4,
+    "class": 0.5,
 }
 """What each part of the loss counts. These are judgements: what is object and what parts
 neighbours decide about every object, and count most; size and overlap, which only help, least."""
@@ -55,14 +63,20 @@ _DICE_PIXELS = 20.0
 of a few pixels has no great say."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Instance:
     """Options of the architecture.
 
     Attributes
     ----------
+    name
+        Of the architecture.
     separation
         What parts touching objects.
+    classes
+        How many kinds of objects are told apart; 0 if none are.
+    class_weights
+        How much an object of each class counts; empty if all count alike.
     widths, depths
         Of the network; see `UNet`.
     more_touching
@@ -75,10 +89,16 @@ class Instance:
     ('foreground', 'size', 'overlap', 'row_offset', 'column_offset')
     """
 
+    name: Literal["instance"] = "instance"
     separation: Separation = "offsets"
+    classes: int = 0
+    class_weights: tuple[float, ...] = ()
     widths: tuple[int, ...] = (24, 48, 96, 160)
     depths: tuple[int, ...] = (1, 1, 2, 2)
     more_touching: float = 3.0
+
+    decoder: ClassVar[str] = "votes"
+    """What makes objects of the maps."""
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -89,7 +109,8 @@ class Instance:
             "rays": ("distance", *(f"ray_{index}" for index in range(RAYS))),
             "both": ("boundary", "distance", "row_offset", "column_offset"),
         }
-        return ("foreground", "size", "overlap", *parting[self.separation])
+        telling = (f"{CLASS}{index}" for index in range(self.classes))
+        return ("foreground", "size", "overlap", *parting[self.separation], *telling)
 
     @property
     def multiple(self) -> int:
@@ -98,29 +119,27 @@ class Instance:
 
     def network(self) -> UNet:
         """Make the network, with random weights of torch's generator."""
-        return UNet(len(self.channels), self.widths, self.depths)
+        return UNet(
+            len(self.channels) - self.classes, self.widths, self.depths, classes=self.classes
+        )
 
-    def targets(self, labels: Array, overlap: Array, inside: Array) -> dict[str, Array]:
+    def untrained(self) -> UNet:
+        """Make the network, to be filled from a file."""
+        return self.network()
+
+    def targets(self, truth: Truth) -> dict[str, Array]:
         """What is to be said of a patch.
-
-        Parameters
-        ----------
-        labels
-            (Y, X) int32.
-        overlap
-            (Y, X) bool, where two objects lie over each other.
-        inside
-            (Y, X) bool, pixels of the picture: only they count for an object's size and middle.
 
         Returns
         -------
         dict
             Arrays (Y, X), or (C, Y, X) of several channels.
         """
+        labels, inside = truth.labels, truth.inside
         wanted: dict[str, Array] = {
             "foreground": (labels > 0).astype(np.float32),
             "size": np.log2(np.maximum(targets.sizes(labels, inside), 1) / SIZE_UNIT),
-            "overlap": overlap.astype(np.float32),
+            "overlap": truth.overlap.astype(np.float32),
         }
         if "boundary" in self.channels:
             wanted["boundary"] = targets.boundary(labels).astype(np.float32)
@@ -131,6 +150,9 @@ class Instance:
             wanted["touching"] = targets.touching(labels).astype(np.float32)
         if "ray_0" in self.channels:
             wanted["rays"] = targets.rays(labels, RAYS, _RAY_STEP) / UNIT
+        if self.classes:
+            known = truth.classes[labels]
+            wanted["class"] = np.where(labels > 0, known, NO_CLASS).astype(np.float32)
         return wanted
 
     def loss(
@@ -167,6 +189,8 @@ class Instance:
             parts["offsets"] = compared.offsets()
         if "ray_0" in self.channels:
             parts["rays"] = compared.rays()
+        if self.classes:
+            parts["class"] = compared.classes()
         return {name: _SHARES[name] * part for name, part in parts.items()}
 
 
@@ -238,6 +262,19 @@ class _Compared:
         deep = self.objects[places] * self.wanted["distance"][places]
         weight = deep / self._larger[places]
         return _mean(values, weight, deep)
+
+    def classes(self) -> torch.Tensor:
+        """Cross-entropy of the classes, mean over the pixels of objects whose class is known."""
+        architecture = self.architecture
+        wanted = self.wanted["class"].long()
+        weights = torch.tensor(architecture.class_weights or (1.0,) * architecture.classes)
+        known = self.counted * (wanted >= 0)
+        values = cross_entropy(
+            self._maps(f"{CLASS}0", architecture.classes), wanted.clamp(0), reduction="none"
+        )
+        # large objects have more pixels, and no greater say
+        weight = known * weights[wanted.clamp(0)] / self._larger**2
+        return _mean(values, weight, weight)
 
     @property
     def _larger(self) -> torch.Tensor:

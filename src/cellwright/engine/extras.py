@@ -1,0 +1,27 @@
+"""Parts of the program that an extra brings: asked for before they are imported."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from cellwright.core.errors import UsageError
+
+__all__ = ["require_train"]
+
+_TRAIN = ("torch", "onnx", "onnxscript")
+
+
+def require_train() -> None:
+    """Say what is missing for training, if something is.
+
+    Raises
+    ------
+    UsageError
+        If a package of the extra ``[train]`` is not installed.
+    """
+    missing = [name for name in _TRAIN if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"training needs {' and '.join(missing)}, which cellwright alone does not bring",
+            remedy='install the extra: pip install "cellwright[train]"',
+        )

@@ -1,0 +1,136 @@
+"""Annotated pictures of any format as what training takes: checked, grouped, with classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cellwright.core.errors import UsageError
+from cellwright.datasets.annotation import Drawn, Entry
+from cellwright.datasets.check import Checked, Finding, check
+from cellwright.datasets.convert import AUTO, convert, opened
+from cellwright.datasets.example import Example, examples_in
+from cellwright.engine.events import CancelToken, Listener, Message, silent
+
+__all__ = ["Dataset", "dataset_of"]
+
+_FOLDER = "folder"
+_SHOWN = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Pictures to learn from.
+
+    Attributes
+    ----------
+    examples
+        By name; pictures that belong together have one group.
+    classes
+        Names of the kinds of objects, in alphabetical order; empty if none are named.
+    class_of
+        From an example's name to the class of each label that has one: its place in `classes`.
+    findings
+        What was doubtful in them, and is no error.
+    """
+
+    examples: tuple[Example, ...]
+    classes: tuple[str, ...]
+    class_of: Mapping[str, Mapping[int, int]]
+    findings: tuple[Finding, ...]
+
+
+def dataset_of(
+    source: Path,
+    copy: Path,
+    *,
+    source_format: str = AUTO,
+    images: Path | None = None,
+    leave_out: bool = False,
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+) -> Dataset:
+    """Make a dataset of annotated pictures.
+
+    Parameters
+    ----------
+    source
+        Folder, file or zip of annotations.
+    copy
+        Folder that gets a copy in our own layout, where the source has another one; what is there
+        already is used again.
+    source_format, images
+        As of `cellwright.datasets.convert.convert`.
+    leave_out
+        Whether pictures with errors are left out; else they stop everything.
+    listener, cancel
+        Of the checks.
+
+    Raises
+    ------
+    UsageError
+        If the annotations have errors, naming them; or there is nothing in them.
+    InputError
+        If the source cannot be read.
+    """
+    checked = check(
+        source, source_format=source_format, images=images, listener=listener, cancel=cancel
+    )
+    faulty = {one.image for one in checked.findings if one.fault.verdict == "error"}
+    if faulty and not leave_out:
+        raise UsageError(_errors(checked), where=str(source), remedy="; ".join((
+            "correct them, or leave these pictures out with --leave-out",
+        )))  # fmt: skip
+    for one in sorted(checked.findings, key=lambda one: one.fault.verdict)[:_SHOWN]:
+        listener(Message("notice", f"{one.image}: {one.fault.what}; {one.fault.remedy}"))
+    folder = source
+    if checked.source_format != _FOLDER or images is not None:
+        folder = copy
+        if not copy.exists():
+            convert(
+                source, copy, source_format=checked.source_format, images=images,
+                listener=listener, cancel=cancel,
+            )  # fmt: skip
+    with opened(folder, _FOLDER) as (_, entries):
+        classes, class_of = _classes({entry.name: _drawn(entry) for entry in entries})
+    groups = checked.groups
+    examples = []
+    for example in examples_in(folder):
+        stem = example.image.stem
+        if stem in faulty:
+            continue
+        told = example.group != f"{folder.name}/{stem}"
+        group = example.group if told else f"{folder.name}/{groups.get(stem, stem)}"
+        examples.append(replace(example, name=stem, group=group))
+    if not examples:
+        raise UsageError("no picture is left to learn from", where=str(source))
+    warnings = tuple(one for one in checked.findings if one.fault.verdict != "error")
+    return Dataset(tuple(examples), classes, class_of, warnings)
+
+
+def _errors(checked: Checked) -> str:
+    """All errors, each with its picture."""
+    errors = [one for one in checked.findings if one.fault.verdict == "error"]
+    told = [f"{one.image}: {one.fault.what}" for one in errors[:_SHOWN]]
+    if len(errors) > _SHOWN:
+        told.append(f"and {len(errors) - _SHOWN} more, which `cellwright check` lists")
+    return f"{len(errors)} pictures cannot teach what is right: " + "; ".join(told)
+
+
+def _drawn(entry: Entry) -> Mapping[int, str]:
+    drawn: Drawn = entry.read(None)
+    return drawn.classes
+
+
+def _classes(
+    named: Mapping[str, Mapping[int, str]],
+) -> tuple[tuple[str, ...], dict[str, dict[int, int]]]:
+    """Names of the classes, and the class of each label of each picture."""
+    classes = tuple(sorted({word for words in named.values() for word in words.values()}))
+    if len(classes) < 2:
+        return (), {}  # one class tells nothing
+    place = {word: index for index, word in enumerate(classes)}
+    return classes, {
+        name: {label: place[word] for label, word in words.items()} for name, words in named.items()
+    }

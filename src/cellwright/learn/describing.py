@@ -1,0 +1,123 @@
+"""What the file of a trained model says about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from cellwright.learn.plan import Nature
+from cellwright.learn.training import Settings
+from cellwright.models.description import (
+    NAME,
+    Architecture,
+    Decoder,
+    Description,
+    Normalisation,
+    ObjectClass,
+    Origin,
+)
+
+__all__ = ["PERCENTILES", "described", "name_from"]
+
+PERCENTILES = (1.0, 99.8)
+"""Of a picture's intensities that become 0 and 1."""
+
+_DECODING: dict[str, dict[str, Any]] = {
+    "votes": {"least_area": 4, "smoothing": 1.0, "join": 0.05},
+    "components": {},
+    "walls": {},
+}
+"""Options of the decoders in the network's pixels. Small objects are kept: confidence, which is
+fitted to what people drew, leaves out those that nobody would draw."""
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""M. Okabe and K. Ito, "Color Universal Design", 2008."""
+
+_TILE = 1664
+_HALO = 12
+"""Width of what is computed around a tile and thrown away, in `multiple`s: as wide as the deepest
+level of a network sees."""
+
+_SPREAD = 2.0
+"""Factor below and above the diameter that networks bear without rescaling."""
+
+
+def name_from(text: str) -> str:
+    """Make a model's name of any text.
+
+    Examples
+    --------
+    >>> name_from("Müller lab, cells (2)"), name_from("…")
+    ('m-ller-lab-cells-2', 'model')
+    """
+    name = re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")[:64]
+    return name if NAME.fullmatch(name) else "model"
+
+
+def described(
+    settings: Settings,
+    nature: Nature,
+    *,
+    name: str,
+    kind: str,
+    licence: str,
+    classes: Sequence[str] = (),
+    start: Description | None = None,
+    source: Origin | None = None,
+) -> Description:
+    """Describe a model before it is calibrated and scored.
+
+    Parameters
+    ----------
+    settings, nature
+        How it was trained, and on what.
+    name, kind
+        Of the model, and of its objects.
+    licence
+        Of its weights.
+    classes
+        Names of the kinds of objects that it tells apart.
+    start
+        Model that it began with: its sources are sources of this one too.
+    source
+        The pictures.
+    """
+    architecture, sampling = settings.architecture, settings.sampling
+    multiple = architecture.multiple
+    sizes_known = "size" in architecture.channels
+    diameter = sampling.diameter if sizes_known else nature.diameter
+    low, high = sampling.wildest if sizes_known else nature.diameters
+    decoder = start.decoder if start is not None else None
+    if decoder is None:
+        options = _DECODING.get(architecture.decoder, {})
+        decoder = Decoder(name=architecture.decoder, version=1, options=options)
+    known = start.classes if start is not None and not classes else ()
+    made = tuple(
+        ObjectClass(name=word, colour=_COLOURS[index % len(_COLOURS)])
+        for index, word in enumerate(classes or [one.name for one in known])
+    )
+    content = settings.model_dump(mode="json")["architecture"]
+    content.pop("name", None)
+    return Description(
+        name=name,
+        version=1,
+        description=f"Finds each {kind} in pictures like the {nature.pictures} that it was "
+        f"trained on with cellwright.",
+        licence=licence,
+        authors=("A user of cellwright",),
+        object=kind,
+        architecture=Architecture(name=architecture.name, options=content),
+        decoder=decoder,
+        channels=architecture.channels,
+        classes=made,
+        normalisation=Normalisation(low=PERCENTILES[0], high=PERCENTILES[1]),
+        diameter=diameter,
+        diameters=(diameter / _SPREAD, diameter * _SPREAD),
+        sizes=(max(1.0, low), max(1.0, high)),
+        frame=sampling.side if sampling.whole else None,
+        tile=_TILE,
+        halo=_HALO * multiple,
+        multiple=multiple,
+        sources=((*start.sources,) if start is not None else ()) + ((source,) if source else ()),
+    )

@@ -1,0 +1,208 @@
+"""The whole of a training: data, plan, network, confidence, scores, model file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cellwright.core.errors import UsageError
+from cellwright.datasets.convert import AUTO
+from cellwright.engine.allocation import keep_freed_memory
+from cellwright.engine.events import CancelToken, Listener, Message, silent
+from cellwright.engine.files import write_atomic
+from cellwright.engine.onnx import Network
+from cellwright.evaluation.comparison import Difference, compare
+from cellwright.evaluation.picture import PictureScore
+from cellwright.learn.calibrating import Calibrated, calibrated, estimates_of
+from cellwright.learn.dataset import Dataset, dataset_of
+from cellwright.learn.describing import PERCENTILES, described, name_from
+from cellwright.learn.familiarity import fingerprint_of
+from cellwright.learn.judging import Judged, answer_of, scores_of
+from cellwright.learn.options import TrainOptions
+from cellwright.learn.outcome import write_outcome
+from cellwright.learn.packaging import network_of, package, to_weights
+from cellwright.learn.pictures import load
+from cellwright.learn.planning import planned
+from cellwright.learn.preview import preview_of
+from cellwright.learn.runs import Runs
+from cellwright.learn.stored_plan import Plan
+from cellwright.models.description import Description
+from cellwright.models.model import Model, model_named
+from cellwright.segment.network_confidence import confidence_of, least_confidence
+
+__all__ = ["CANDIDATE", "MODEL", "PREVIEW", "PRIMARY", "Trained", "train_model"]
+
+MODEL, CANDIDATE, PREVIEW = "model.zip", "candidate.zip", "preview.png"
+"""In a training's folder."""
+_COPY, _ALSO = "data", "also"
+
+PRIMARY = "dsb_ap_50"
+"""The score by which a model must beat the one that it began with."""
+
+_HELD_OUT = "validation"
+
+_TEXT = """# {name}
+
+Finds each {kind} in pictures like those that it was trained on.
+
+# Validation
+
+Score it on annotated pictures of your own with `cellwright evaluate LABELS TRUTH --out OUT`, and
+look at the outlines in the report before you believe a number.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What came out of a training.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    model
+        The model file; None if only a preview was asked for.
+    plan
+        How was trained, and on what.
+    result
+        Calibration and scores; None if no picture was held out.
+    against
+        Differences to the model that it began with, on the same pictures; empty if it began with
+        none, or no picture was held out.
+    forgotten
+        The same on pictures that this model was made for.
+    better
+        Whether it is better than what it began with, beyond the interval; True if with nothing.
+    """
+
+    folder: Path
+    model: Path | None
+    plan: Plan
+    result: Calibrated | None = None
+    against: tuple[Difference, ...] = ()
+    forgotten: tuple[Difference, ...] = ()
+    better: bool = True
+
+
+def train_model(
+    source: Path,
+    out: Path,
+    options: TrainOptions,
+    *,
+    source_format: str = AUTO,
+    images: Path | None = None,
+    also: Path | None = None,
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+) -> Trained:
+    """Train a model on annotated pictures, or go on where the folder left off.
+
+    Parameters
+    ----------
+    source
+        Folder, file or zip of annotations, of any format that `convert` reads.
+    out
+        Folder of the training. It gets the plan, a picture of patches, the network's checkpoints,
+        the scores of the held-out pictures, and `MODEL`; `CANDIDATE` if it is not better than
+        what it began with.
+    options
+        How to train.
+    source_format, images
+        As of `cellwright.datasets.convert.convert`.
+    also
+        Annotated pictures that the model that is gone on from was made for: both models are
+        scored on them, to see what was forgotten.
+    listener
+        Is told what goes on.
+    cancel
+        Stops at the next step; the same call goes on from it.
+
+    Raises
+    ------
+    UsageError
+        If the pictures have errors, or the options fit neither them nor the folder.
+    InputError
+        If something cannot be read.
+    RunError
+        If the loss is no number any more, or the folder cannot be written.
+    CancelledError
+        If somebody asked to stop.
+    """
+    keep_freed_memory()
+    model = model_named(options.from_) if options.from_ else None
+    if model is None and (options.update != "all" or also is not None):
+        raise UsageError(
+            "--update and --also need a model to go on from", remedy="name it with --from"
+        )
+    data = dataset_of(
+        source, out / _COPY, source_format=source_format, images=images,
+        leave_out=options.leave_out, listener=listener, cancel=cancel,
+    )  # fmt: skip
+    pictures = {one.name: one for one in load(data.examples, PERCENTILES, data.class_of)}
+    start = (model, network_of(model).state_dict()) if model is not None else None
+    plan = planned(out, options, data, pictures, start)
+    listener(Message("notice", plan.words()))
+    write_atomic(out / PREVIEW, preview_of(list(pictures.values()), plan.settings), out)
+    if options.preview:
+        return Trained(out, None, plan)
+    description = _described(out, options, plan, data, model)
+    runs = Runs(
+        out, plan, data, pictures=pictures, description=description,
+        start=start[1] if start is not None else None, listener=listener, cancel=cancel,
+    )  # fmt: skip
+    network, found = runs.all()
+    known = model.description.calibration if model is not None else {}
+    result = calibrated(found, known) if found else None
+    against: tuple[Difference, ...] = ()
+    forgotten: tuple[Difference, ...] = ()
+    if model is not None and result is not None:
+        old = runs.judged(model, Network(model.weights).run, [one.example.name for one in found])
+        against = tuple(compare(result.scores, _kept(old, known)))
+    answer = answer_of(network)
+    if model is not None and also is not None:
+        more = dataset_of(also, out / _ALSO, leave_out=True, listener=listener, cancel=cancel)
+        now = Model(description, b"")
+        new = runs.judged_examples(now, answer, more.examples)
+        old = runs.judged_examples(model, Network(model.weights).run, more.examples)
+        calibration = result.calibration if result is not None else known
+        forgotten = tuple(compare(_kept(new, calibration), _kept(old, known)))
+    low = next((one.interval.low for one in against if one.score == PRIMARY), None)
+    better = not against or (low is not None and low > 0)
+    write_outcome(out, result, against, forgotten)
+    path = out / (MODEL if better or options.accept else CANDIDATE)
+    (out / (CANDIDATE if path.name == MODEL else MODEL)).unlink(missing_ok=True)
+    learnt = [example for example in data.examples if example.name in set(plan.training)]
+    weights, norms = to_weights(network)
+    description = description.model_copy(
+        update={
+            "calibration": dict(result.calibration) if result is not None else dict(known),
+            "scores": {_HELD_OUT: estimates_of(result.summary.overall)} if result else {},
+            "fingerprint": fingerprint_of(learnt, Model(description, b""), answer),
+        }
+    )
+    text = _TEXT.format(name=description.name, kind=description.object)
+    package(path, description, weights, norms, text)
+    return Trained(out, path, plan, result, against, forgotten, better=better)
+
+
+def _described(
+    out: Path, options: TrainOptions, plan: Plan, data: Dataset, model: Model | None
+) -> Description:
+    start = model.description if model is not None else None
+    return described(
+        plan.settings,
+        plan.nature,
+        name=options.name or name_from(out.resolve().name),
+        kind=options.object or (start.object if start is not None else "cell"),
+        licence=options.licence,
+        classes=data.classes,
+        start=start,
+    )
+
+
+def _kept(found: Sequence[Judged], calibration: Mapping[str, Any]) -> list[PictureScore]:
+    """Scores without what a model leaves out by itself."""
+    least = least_confidence(calibration)
+    return scores_of(found, [confidence_of(one.traits, calibration) < least for one in found])

@@ -1,0 +1,144 @@
+"""What a network in training finds in annotated pictures, and how good that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from cellwright.core.image import Array
+from cellwright.datasets.example import Example, read_labels, read_pixels, read_region
+from cellwright.evaluation.matching import count_overlaps, match
+from cellwright.evaluation.picture import PictureScore, score_picture
+from cellwright.models.model import Model
+from cellwright.segment.network import NetworkOptions
+from cellwright.segment.network_mapping import InMemory
+from cellwright.segment.network_maps import Answer
+from cellwright.segment.network_plane import look
+
+__all__ = ["Judged", "answer_of", "judged", "scores_of", "within"]
+
+
+def answer_of(network: nn.Module) -> Answer:
+    """Ask a network as the method ``network`` does, without a model file."""
+
+    def answer(batch: Array) -> Array:
+        with torch.inference_mode():
+            pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+            found: Array = network(pixels).contiguous().numpy()
+        return found
+
+    return answer
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What was found in an annotated picture, however unsure.
+
+    Attributes
+    ----------
+    example
+        Which.
+    labels, truth
+        (Y, X) uint32.
+    numbers, traits, right
+        Of each object its label, its traits, and whether it is right: it shares half of its
+        union with an object of the truth.
+    classes
+        (n, classes) logits of each object, and
+    true_classes
+        (n,) the class of the object of the truth that it is; -1 if it is none.
+    """
+
+    example: Example
+    labels: Array
+    truth: Array
+    numbers: Array
+    traits: Array
+    right: Array
+    classes: Array
+    true_classes: Array
+
+    def without(self, unsure: Array) -> Array:
+        """Labels without some of the objects: (n,) bool."""
+        return np.where(np.isin(self.labels, self.numbers[unsure]), 0, self.labels)
+
+
+def judged(
+    model: Model,
+    answer: Answer,
+    example: Example,
+    class_of: Mapping[int, int],
+) -> Judged:
+    """Find everything in a picture, and compare it with the truth.
+
+    Parameters
+    ----------
+    model, answer
+        The network: what it is, and how it is asked.
+    example
+        The picture.
+    class_of
+        Class of each label of the truth, for those that have one.
+    """
+    seen = look(InMemory(read_pixels(example)), NetworkOptions(), model=model, answer=answer)
+    labels, truth, region = seen.labels, read_labels(example), read_region(example)
+    if region is not None:
+        labels, truth = within(labels, region), np.where(region, truth, 0)
+    overlaps = count_overlaps(truth, labels)
+    found = np.asarray(overlaps.found_labels)
+    matches = match(overlaps)
+    right = np.zeros(found.size, bool)
+    right[matches.found_index] = True
+    classes = np.full(found.size, -1)
+    true_labels = np.asarray(overlaps.true_labels)[matches.true_index]
+    classes[matches.found_index] = [class_of.get(int(label), -1) for label in true_labels]
+    return Judged(
+        example, labels, truth, found, seen.traits[found], right, seen.classes[found], classes
+    )
+
+
+def within(labels: Array, region: Array) -> Array:
+    """What of objects lies in a region, of those of which at least half does.
+
+    Outside of it nobody has drawn what is there: what is found there is neither right nor wrong.
+
+    Parameters
+    ----------
+    labels
+        (Y, X) whole numbers.
+    region
+        (Y, X) bool.
+
+    Examples
+    --------
+    >>> within(np.array([[1, 1, 1, 2, 2, 2]]), np.array([[True, True, True, True, False, False]]))
+    array([[1, 1, 1, 0, 0, 0]])
+    """
+    flat = labels.ravel()
+    inside = np.bincount(flat, region.ravel())
+    kept = inside * 2 >= np.bincount(flat)
+    found: Array = np.where(kept[labels] & region, labels, 0)
+    return found
+
+
+def scores_of(
+    pictures: Sequence[Judged], least: Sequence[Array] | None = None
+) -> list[PictureScore]:
+    """Score pictures against their truth.
+
+    Parameters
+    ----------
+    pictures
+        What was found.
+    least
+        Of each picture the objects that are left out: (n,) bool.
+    """
+    none = [np.zeros(picture.numbers.size, bool) for picture in pictures]
+    return [
+        score_picture(picture.truth, picture.without(unsure), image=picture.example.name)
+        for picture, unsure in zip(pictures, least or none, strict=True)
+    ]

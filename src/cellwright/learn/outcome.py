@@ -1,0 +1,51 @@
+"""What a training leaves for people and programs, beside the model: scores and comparisons."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from cellwright.engine.files import write_atomic
+from cellwright.evaluation.comparison import Difference, comparison_table
+from cellwright.evaluation.picture import score_table
+from cellwright.io.cells import write_table
+from cellwright.learn.calibrating import Calibrated
+
+__all__ = ["COMPARISON", "FORGOTTEN", "SCORES", "SUMMARY", "write_outcome"]
+
+SCORES, SUMMARY = "scores.csv", "summary.json"
+COMPARISON, FORGOTTEN = "comparison.csv", "forgotten.csv"
+"""In a training's folder: scores of each held-out picture, and over all; differences to the model
+that it began with on them, and on pictures that this one was made for."""
+
+
+def write_outcome(
+    out: Path,
+    result: Calibrated | None,
+    against: Sequence[Difference],
+    forgotten: Sequence[Difference],
+) -> None:
+    """Write what there is of these.
+
+    Raises
+    ------
+    RunError
+        If the folder cannot be written to.
+    """
+    if result is not None:
+        _write_table(out / SCORES, score_table(result.scores))
+        text = json.dumps(result.summary.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+        write_atomic(out / SUMMARY, (text + "\n").encode(), out)
+    for name, differences in ((COMPARISON, against), (FORGOTTEN, forgotten)):
+        if differences:
+            _write_table(out / name, comparison_table(differences))
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    text = io.StringIO()
+    write_table(text, table)
+    write_atomic(path, text.getvalue().encode(), path.parent)

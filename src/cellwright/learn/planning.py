@@ -1,0 +1,151 @@
+"""Making the plan of a training: who is held out, how is trained, and how long that takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cellwright.core.errors import UsageError
+from cellwright.core.units import parse_duration
+from cellwright.datasets.example import Example
+from cellwright.datasets.splits import split
+from cellwright.learn.dataset import Dataset
+from cellwright.learn.options import TrainOptions
+from cellwright.learn.pictures import Picture
+from cellwright.learn.plan import changed, nature_of, settings_for
+from cellwright.learn.stored_plan import Plan, digest_of, kept_plan, write_plan
+from cellwright.learn.training import Settings, first_steps
+from cellwright.models.model import Model
+
+__all__ = ["planned"]
+
+_TIMED = 4
+"""Steps that are made to find out how long one takes; the first does not count."""
+_FOR_STEPS = 0.8
+"""Share of a budget that is for steps; the rest is for looking, scoring and writing."""
+_LEAST_STEPS = 10
+
+_NOT_OF_THE_PLAN = {"preview", "accept"}
+"""Options that change nothing of what is trained."""
+
+
+def planned(
+    out: Path,
+    options: TrainOptions,
+    data: Dataset,
+    pictures: Mapping[str, Picture],
+    start: tuple[Model, Mapping[str, torch.Tensor]] | None,
+) -> Plan:
+    """Make the plan, or take that which the folder holds.
+
+    Parameters
+    ----------
+    out
+        Folder of the training, which gets the plan.
+    options
+        What a person wants.
+    data, pictures
+        The dataset, and its pictures by name.
+    start
+        Model whose training goes on, and its weights.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds another training, or a setting cannot be as it is wanted.
+    """
+    asked = options.model_dump(mode="json", exclude=_NOT_OF_THE_PLAN)
+    digest = digest_of(data.examples)
+    kept = kept_plan(out, asked, digest)
+    if kept is not None:
+        return kept
+    groups = {example.group for example in data.examples}
+    nature = nature_of(list(pictures.values()), len(groups), data.classes)
+    known = start[0].description if start is not None else None
+    settings = settings_for(nature, options.architecture, known, options.update)
+    if start is not None:
+        settings = settings.model_copy(update={"start": start[0].digest})
+    settings = changed(settings, options.set)
+    folds = _folds(data.examples, options.folds)
+    share = 0.0 if folds else options.validation
+    training, validation = split(data.examples, share)
+    if not folds and share and not validation:  # few pictures of each kind: one of all
+        one_kind = [_of_one_kind(example) for example in data.examples]
+        held = {example.name for example in split(one_kind, share)[1]}
+        training = [example for example in data.examples if example.name not in held]
+        validation = [example for example in data.examples if example.name in held]
+    if not training:
+        raise UsageError(
+            "no picture is left to learn from", remedy="give more pictures, or --validation 0"
+        )
+    learnt = [pictures[example.name] for example in training]
+    seconds = _seconds(learnt, settings, start[1] if start is not None else None)
+    if options.budget is not None:
+        settings = _within(settings, options, parse_duration(options.budget), seconds, len(folds))
+    plan = Plan(
+        asked=asked,
+        data=digest,
+        nature=nature,
+        training=tuple(example.name for example in training),
+        validation=tuple(example.name for example in validation),
+        folds=folds,
+        settings=settings,
+        seconds=round(seconds, 3),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    write_plan(out, plan)
+    return plan
+
+
+def _of_one_kind(example: Example) -> Example:
+    return Example(example.name, example.image, example.labels, "", example.group)
+
+
+def _folds(examples: Sequence[Example], count: int) -> tuple[tuple[str, ...], ...]:
+    """Names that are held out in each part: whole groups, the parts nearly of one size."""
+    if not count:
+        return ()
+    members: dict[str, list[str]] = {}
+    for example in sorted(examples, key=lambda one: one.name):
+        members.setdefault(example.group, []).append(example.name)
+    if len(members) < 2 or count < 2:
+        raise UsageError(
+            f"{len(members)} groups of pictures cannot be parted into {count}",
+            remedy="give two groups and two --folds at the least",
+        )
+    parts: list[list[str]] = [[] for _ in range(min(count, len(members)))]
+    for group in sorted(members, key=lambda name: (-len(members[name]), name)):
+        min(parts, key=len).extend(members[group])
+    return tuple(tuple(sorted(part)) for part in parts)
+
+
+def _seconds(
+    pictures: Sequence[Picture], settings: Settings, start: Mapping[str, torch.Tensor] | None
+) -> float:
+    """Seconds that a step takes on this machine."""
+    times = []
+    began = time.monotonic()
+    for _ in first_steps(pictures, settings, _TIMED, start):
+        times.append(time.monotonic() - began)
+        began = time.monotonic()
+    return min(times[1:])
+
+
+def _within(
+    settings: Settings, options: TrainOptions, budget: float, seconds: float, folds: int
+) -> Settings:
+    """As many steps as a budget in seconds allows, and all that depends on it."""
+    steps = max(_LEAST_STEPS, int(_FOR_STEPS * budget / seconds / (1 + folds)))
+    own: dict[str, Any] = {
+        "steps": steps,
+        "warm_up": min(settings.warm_up, steps // 10),
+        "fall": steps // 4,
+        "averaging": min(settings.averaging, max(0.9, 1 - 20 / steps)),
+        "checkpoint_steps": max(20, steps // 10),
+    }
+    named = {change.partition("=")[0] for change in options.set}
+    return settings.model_copy(update={k: v for k, v in own.items() if k not in named})

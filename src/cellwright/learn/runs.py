@@ -1,0 +1,159 @@
+"""The runs of a training: one with pictures held out, or one for each part and one on all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from cellwright.datasets.example import Example
+from cellwright.engine.events import (
+    CancelToken,
+    Listener,
+    PhaseFinished,
+    PhaseStarted,
+    StepFinished,
+)
+from cellwright.engine.files import write_atomic
+from cellwright.io.label_image import encode_labels
+from cellwright.learn.dataset import Dataset
+from cellwright.learn.judging import Judged, answer_of, judged, scores_of
+from cellwright.learn.pictures import Picture
+from cellwright.learn.preview import shown
+from cellwright.learn.stored_plan import Plan
+from cellwright.learn.training import Look, train
+from cellwright.models.description import Description
+from cellwright.models.model import Model
+from cellwright.segment.network_maps import Answer
+
+__all__ = ["LOOKS", "PICTURE", "TRUTH", "Runs"]
+
+LOOKS, PICTURE, TRUTH = "looks", "picture.png", "truth.tif"
+"""In a run's folder, a folder for each of some held-out pictures: the picture, the truth, and what
+was found after so many steps."""
+
+_JUDGING = "judging"
+_TRAINING, _FOLDS = "training", "folds"
+
+SHOWN = 8
+"""Held-out pictures that are looked at while the training goes on."""
+KEPT = 4
+"""Of these, pictures whose labels are kept."""
+
+_PROGRESS = "dsb_ap_mean"
+"""Score by which progress is told."""
+
+
+class Runs:
+    """Trains what a plan says.
+
+    Parameters
+    ----------
+    out
+        Folder of the training.
+    plan, data
+        What is to be done, with which pictures.
+    pictures
+        All of them, by name.
+    description
+        Of the model that comes out.
+    start
+        Weights that it begins with.
+    listener, cancel
+        As of `train`.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        plan: Plan,
+        data: Dataset,
+        *,
+        pictures: Mapping[str, Picture],
+        description: Description,
+        start: Mapping[str, torch.Tensor] | None,
+        listener: Listener,
+        cancel: CancelToken | None,
+    ) -> None:
+        self._out, self._plan, self._data, self._pictures = out, plan, data, pictures
+        self._model = Model(description, b"")
+        self._start, self._listener, self._cancel = start, listener, cancel
+        self._examples = {example.name: example for example in data.examples}
+
+    def all(self) -> tuple[nn.Module, list[Judged]]:
+        """Make all runs.
+
+        Returns
+        -------
+        network : nn.Module
+            That which comes out.
+        found : list of Judged
+            What was found in pictures by a network that had not learnt from them.
+        """
+        plan, found = self._plan, []
+        for number, held in enumerate(plan.folds):
+            others = [name for name in plan.training if name not in held]
+            network = self._trained(self._out / _FOLDS / f"{number:02}", others, held)
+            found += self.judged(self._model, answer_of(network), held)
+        held = () if plan.folds else plan.validation
+        network = self._trained(self._out / _TRAINING, plan.training, held)
+        if held:
+            found = self.judged(self._model, answer_of(network), held)
+        return network, found
+
+    def judged(self, model: Model, answer: Answer, names: Sequence[str]) -> list[Judged]:
+        """Let a network look at pictures."""
+        examples = [self._examples[name] for name in names]
+        return self.judged_examples(model, answer, examples)
+
+    def judged_examples(
+        self, model: Model, answer: Answer, examples: Sequence[Example]
+    ) -> list[Judged]:
+        """Let a network look at pictures that may be none of the dataset."""
+        self._listener(PhaseStarted(_JUDGING, len(examples)))
+        found = []
+        for example in examples:
+            if self._cancel is not None:
+                self._cancel.check()
+            classes = self._data.class_of.get(example.name, {})
+            found.append(judged(model, answer, example, classes))
+            self._listener(StepFinished(_JUDGING, example.name))
+        self._listener(PhaseFinished(_JUDGING))
+        return found
+
+    def _trained(self, folder: Path, names: Sequence[str], held: Sequence[str]) -> nn.Module:
+        return train(
+            [self._pictures[name] for name in names],
+            self._plan.settings,
+            folder,
+            self._listener,
+            cancel=self._cancel,
+            start=self._start,
+            look=self._look(folder, held) if held else None,
+        )
+
+    def _keep(self, one: Judged, folder: Path, step: int) -> None:
+        """Keep what was found, beside the picture and the truth."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / PICTURE).exists():
+            write_atomic(folder / TRUTH, encode_labels(one.truth, "YX"), folder)
+            pixels = shown(self._pictures[one.example.name])
+            write_atomic(folder / PICTURE, pixels, folder)
+        write_atomic(folder / f"{step:06}.tif", encode_labels(one.labels, "YX"), folder)
+
+    def _look(self, folder: Path, held: Sequence[str]) -> Look:
+        places = np.unique(np.linspace(0, len(held) - 1, min(SHOWN, len(held))).round().astype(int))
+        names = [sorted(held)[place] for place in places]
+
+        def look(step: int, network: nn.Module) -> float:
+            found = [
+                judged(self._model, answer_of(network), self._examples[name], {}) for name in names
+            ]
+            for one in found[:KEPT]:
+                self._keep(one, folder / LOOKS / one.example.name, step)
+            return float(np.mean([score[_PROGRESS] for score in scores_of(found)]))
+
+        return look

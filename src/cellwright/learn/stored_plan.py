@@ -1,0 +1,138 @@
+"""The plan of a training as its folder keeps it: what goes on later is what was begun."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cellwright.core.errors import RunError, UsageError
+from cellwright.core.version import VERSION
+from cellwright.datasets.example import Example
+from cellwright.engine.files import write_atomic
+from cellwright.learn.plan import Nature
+from cellwright.learn.training import Settings
+
+__all__ = ["PLAN", "Plan", "digest_of", "kept_plan", "write_plan"]
+
+PLAN = "plan.json"
+"""In a training's folder."""
+
+
+class Plan(BaseModel):
+    """How a training is done.
+
+    Attributes
+    ----------
+    cellwright
+        Version that made it.
+    asked
+        What a person wanted.
+    data
+        Hash of all pictures and labels.
+    nature
+        What they are like.
+    training, validation
+        Names of the pictures on either side.
+    folds
+        Of each part of a cross-validation the names that are held out.
+    settings
+        How is trained.
+    seconds
+        That a step took when the plan was made; None if it was not measured.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
+
+    cellwright: str = VERSION
+    asked: dict[str, Any]
+    data: str
+    nature: Nature
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+    folds: tuple[tuple[str, ...], ...] = ()
+    settings: Settings
+    seconds: float | None = None
+
+    def words(self) -> str:
+        """Say what was chosen and why, in a few lines."""
+        nature, settings = self.nature, self.settings
+        sampling = settings.sampling
+        shown = "whole pictures" if sampling.whole else (
+            f"objects of {nature.diameter:.0f} px shown {sampling.diameter:.0f} px large"
+        )  # fmt: skip
+        lines = [
+            f"{nature.pictures} pictures of {nature.groups} groups with {nature.objects:,} objects"
+            f" ({nature.covered:.0%} of the pixels, {nature.touching:.0%} of that touching)",
+            f"{settings.architecture.name}: patches of {sampling.side} px, {shown}, "
+            f"{sampling.count} a step",
+            f"{settings.steps:,} steps at the most" + self._time(),
+        ]
+        if nature.classes:
+            told = ", ".join(f"{count:,} {name}" for name, count in nature.classes.items())
+            lines.insert(1, f"classes: {told}")
+        if self.folds:
+            lines.append(f"cross-validation in {len(self.folds)} parts, then once on all pictures")
+        elif self.validation:
+            lines.append(
+                f"trained on {len(self.training)} pictures, {len(self.validation)} held out"
+            )
+        else:
+            lines.append("no picture is held out: nobody will know how good the model is")
+        return "\n".join(lines)
+
+    def _time(self) -> str:
+        if self.seconds is None:
+            return ""
+        minutes = self.settings.steps * self.seconds / 60 * (1 + len(self.folds))
+        return f", about {minutes:.0f} minutes" if minutes < 90 else f", about {minutes / 60:.1f} h"
+
+
+def digest_of(examples: Sequence[Example]) -> str:
+    """Hash of all pictures, labels, kinds and groups."""
+    whole = hashlib.sha256()
+    for example in examples:
+        whole.update(f"{example.name}\0{example.kind}\0{example.group}\0".encode())
+        for file in filter(None, (example.image, example.labels, example.region)):
+            whole.update(hashlib.sha256(file.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def kept_plan(folder: Path, asked: dict[str, Any], data: str) -> Plan | None:
+    """Plan of a training that was begun; None if the folder holds none.
+
+    Raises
+    ------
+    UsageError
+        If it is of other options or other pictures.
+    RunError
+        If it cannot be read.
+    """
+    path = folder / PLAN
+    if not path.exists():
+        return None
+    try:
+        plan = Plan.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise RunError(
+            f"this is no plan of a training ({error.errors()[0]['msg']})",
+            where=str(path),
+            remedy="choose another folder",
+        ) from error
+    differ = [name for name in sorted(asked) if plan.asked.get(name) != asked[name]]
+    if differ or plan.data != data:
+        what = ", ".join(differ) if differ else "the pictures"
+        raise UsageError(
+            f"this folder holds a training that differs in {what}",
+            where=str(folder),
+            remedy="choose another --out, or ask for the same to go on",
+        )
+    return plan
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Put the plan into the folder."""
+    write_atomic(folder / PLAN, (plan.model_dump_json(indent=1) + "\n").encode(), folder)

@@ -1,0 +1,68 @@
+"""What each setting of a training says, in a line; names are those of ``plan.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["SETTINGS"]
+
+SETTINGS: Mapping[str, str] = {
+    "steps": "Steps at the most",
+    "learning_rate": "Learning rate of the long constant part",
+    "weight_decay": "Share of the weights that a step of learning rate 1 takes off",
+    "warm_up": "Steps in which the learning rate rises",
+    "fall": "Steps at the end in which the learning rate falls",
+    "averaging": "Share of the moving average of the weights that a step leaves",
+    "largest_gradient": "Length to which a longer gradient is shortened",
+    "seed": "Of the first weights and of all patches",
+    "checkpoint_steps": "Steps from one checkpoint, and one look at the scores, to the next",
+    "patience": "Looks without progress after which the learning rate falls and training ends; "
+    "null makes all steps",
+    "optimiser": "How steps are made: muon or adam",
+    "update": "Which weights are trained; chosen with --update",
+    "rates": "Factors of the learning rate of parts of the network, such as rates.body",
+    "rates.body": "Factor of the learning rate of all that is no head",
+    "rates.head": "Factor of the learning rate of the head",
+    "rates.class_head": "Factor of the learning rate of the head of the classes",
+    "start": "Hash of the model that it began with; chosen with --from",
+    "precision": "Numbers in which the network reckons: float32 or bfloat16",
+    "sampling.side": "Side of a patch, in pixels",
+    "sampling.count": "Patches in a step",
+    "sampling.diameter": "Diameter at which the median object is shown, in pixels",
+    "sampling.jitter": "How much this varies: standard deviation of its natural logarithm",
+    "sampling.wild": "Share of patches at any scale, from which sizes are learnt",
+    "sampling.wildest": "Smallest and largest diameter in all patches, in pixels",
+    "sampling.overlaid": "Share of bright patches on which another is laid",
+    "sampling.changed": "Factor of the probabilities of changes in brightness, focus and noise",
+    "sampling.whole": "Whether a patch is a whole picture, squeezed into the square",
+    "sampling.rare": "Share of patches about an object of a random class, however rare it is",
+    "sampling.balance": "0 draws all pictures alike, 1 all kinds of pictures",
+    "architecture.name": "Architecture of the network; chosen with --architecture",
+    "architecture.separation": "What parts touching objects: distance, offsets, rays or both",
+    "architecture.classes": "Kinds of objects that are told apart",
+    "architecture.class_weights": "How much an object of each class counts",
+    "architecture.widths": "Channels of the network's levels",
+    "architecture.depths": "Blocks of the network's levels",
+    "architecture.more_touching": "How much more pixels of touching objects count",
+    "architecture.what": "What is looked for: foreground, border or both",
+    "architecture.border_width": "Width of a border on each side, in pixels",
+    "architecture.shares.bce": "How much cross-entropy counts in the loss",
+    "architecture.shares.dice": "How much the Dice loss counts",
+    "architecture.shares.focal": "How much the focal loss counts",
+    "architecture.shares.boundary": "How much the boundary loss counts",
+    "architecture.shares.positive": "How much a pixel that is looked for counts in cross-entropy",
+    "architecture.shares.gamma": "Of the focal loss: how much less sure pixels count",
+    "architecture.shares.alpha": "Of the focal loss: share of what is looked for",
+    "architecture.dropout": "Share of the values that are dropped while training",
+    "architecture.activation": "After each convolution: elu or relu",
+    "architecture.growth": "Channels that each layer adds",
+    "architecture.first": "Channels before the first block",
+    "architecture.layers": "Layers of the blocks on the way down",
+    "architecture.bottleneck": "Layers of the block at the coarsest resolution",
+    "architecture.skips": "Blocks whose output goes to the decoder too",
+    "architecture.imagenet": "Weights with which the encoder begins",
+    "architecture.frozen": "Whether the encoder keeps them",
+    "architecture.stride": "Pixels between the places of the finest features",
+    "architecture.hidden": "Channels of the layers that were a classifier",
+}
+"""By the name that ``--set`` takes."""

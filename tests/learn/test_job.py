@@ -1,0 +1,190 @@
+"""The whole of a training, on small simulated pictures and a tiny network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra [train] is not installed")
+
+import torch
+
+from cellwright.core.errors import CancelledError, UsageError
+from cellwright.core.image import Image
+from cellwright.engine.events import CancelToken, Event, StepFinished, silent
+from cellwright.io.label_image import encode_labels
+from cellwright.learn.job import CANDIDATE, MODEL, Trained, train_model
+from cellwright.learn.options import TrainOptions
+from cellwright.models.check import check_model
+from cellwright.models.model import read_model
+from cellwright.segment.network import NetworkMethod, NetworkOptions
+from cellwright.simulate.nuclei import simulate_nuclei
+
+TINY = (
+    "architecture.widths=[4,8]", "architecture.depths=[1,1]", "sampling.side=64",
+    "sampling.count=2", "steps=6", "warm_up=2", "fall=2", "checkpoint_steps=3", "averaging=0.5",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five pictures of nuclei, large ones of one class and small ones of the other."""
+    folder = tmp_path_factory.mktemp("dataset")
+    (folder / "images").mkdir()
+    (folder / "labels").mkdir()
+    rows = ["name,label,class"]
+    for seed in range(5):
+        pixels, labels = simulate_nuclei((96, 96), n=12, diameter_px=14, seed=seed)
+        (folder / "images" / f"p{seed}.tif").write_bytes(encode_labels(pixels, "YX"))
+        (folder / "labels" / f"p{seed}.tif").write_bytes(encode_labels(labels, "YX"))
+        for label in range(1, labels.max() + 1):
+            large = np.count_nonzero(labels == label) > 150
+            rows.append(f"p{seed},{label},{'large' if large else 'small'}")
+    (folder / "classes.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    return folder
+
+
+def trained(dataset: Path, out: Path, *changes: str, **options: Any) -> Trained:
+    listener = options.pop("listener", silent)
+    cancel = options.pop("cancel", None)
+    more = {name: options.pop(name) for name in ("also",) if name in options}
+    asked = TrainOptions(set=(*TINY, *changes), **options)
+    return train_model(dataset, out, asked, listener=listener, cancel=cancel, **more)
+
+
+@pytest.fixture(scope="session")
+def model(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    torch.set_num_threads(1)  # as in the tests: with two threads sums are in another order
+    return trained(dataset, tmp_path_factory.mktemp("trained") / "my cells")
+
+
+def test_out_comes_a_model_that_segments_and_names_its_classes(
+    model: Trained, dataset: Path
+) -> None:
+    assert model.model is not None
+    assert model.model.name == MODEL
+    assert all(finding.passed for finding in check_model(model.model))
+    description = read_model(model.model).description
+    assert description.name == "my-cells"
+    assert [one.name for one in description.classes] == ["large", "small"]
+    pixels, _ = simulate_nuclei((96, 96), n=12, diameter_px=14, seed=9)
+    options = NetworkOptions(model=str(model.model), confidence=0.0)
+    objects = NetworkMethod().segment(Image(pixels, "YX"), options)
+    table = objects.labels["cell"].table
+    assert table is not None
+    assert {"class", "p_large", "p_small", "confidence"} <= set(table.columns)
+    if len(table):
+        np.testing.assert_allclose(table["p_large"] + table["p_small"], 1)
+    scores = json.loads((model.folder / "summary.json").read_text("utf-8"))
+    assert scores["overall"]["n_pictures"] == 1
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_a_training_that_was_stopped_goes_on_to_the_same_bytes(
+    dataset: Path, model: Trained, tmp_path: Path, steps: int
+) -> None:
+    cancel = CancelToken()
+    made = 0
+
+    def listen(event: Event) -> None:
+        nonlocal made
+        if isinstance(event, StepFinished) and event.phase == "training":
+            made += 1
+            if made == steps:
+                cancel.cancel()
+
+    out = tmp_path / "my cells"
+    with pytest.raises(CancelledError):
+        trained(dataset, out, listener=listen, cancel=cancel)
+    assert made == steps
+    again = trained(dataset, out)
+    assert again.model is not None
+    assert model.model is not None
+    assert again.model.read_bytes() == model.model.read_bytes()
+
+
+def test_another_training_is_not_written_over(dataset: Path, model: Trained) -> None:
+    with pytest.raises(UsageError, match="differs in set"):
+        trained(dataset, model.folder, "steps=7")
+
+
+def test_all_faults_are_named_before_training_starts(dataset: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+    for part in ("images", "labels"):
+        (bad / part).mkdir(parents=True)
+        for file in (dataset / part).iterdir():
+            (bad / part / file.name).write_bytes(file.read_bytes())
+    (bad / "images" / "p0.tif").write_bytes(b"II*\0 and no more")
+    _, labels = simulate_nuclei((80, 96), n=9, diameter_px=14, seed=1)
+    (bad / "labels" / "p1.tif").write_bytes(encode_labels(labels, "YX"))
+    with pytest.raises(UsageError) as caught:
+        trained(bad, tmp_path / "out")
+    assert "p0" in str(caught.value)
+    assert "p1" in str(caught.value)
+    assert "--leave-out" in str(caught.value)
+    assert not (tmp_path / "out" / "plan.json").exists()
+    left = trained(bad, tmp_path / "out", leave_out=True)
+    assert {*left.plan.training, *left.plan.validation} == {"p2", "p3", "p4"}
+
+
+def test_folds_judge_every_picture_by_a_network_that_has_not_seen_it(
+    dataset: Path, tmp_path: Path
+) -> None:
+    done = trained(dataset, tmp_path / "t", "steps=3", folds=9)
+    assert done.plan.folds == tuple((f"p{i}",) for i in range(5))
+    assert done.plan.validation == ()
+    assert len(done.plan.training) == 5
+    assert done.result is not None
+    assert sorted(score.image for score in done.result.scores) == [f"p{i}" for i in range(5)]
+
+
+def test_what_is_not_better_than_its_beginning_is_only_a_candidate(
+    dataset: Path, model: Trained, tmp_path: Path
+) -> None:
+    options = {"from_": str(model.model), "update": "class-head", "also": dataset}
+    done = trained(dataset, tmp_path / "t", **options)
+    assert not done.better
+    assert done.model == tmp_path / "t" / CANDIDATE
+    # the segmentation is that of before: only the head of the classes has changed
+    assert all(one.difference == 0 for one in done.against)
+    assert all(one.difference == 0 for one in done.forgotten)
+    accepted = trained(dataset, tmp_path / "t", **options, accept=True)
+    assert accepted.model == tmp_path / "t" / MODEL
+    assert not (tmp_path / "t" / CANDIDATE).exists()
+
+
+def test_a_preview_trains_nothing(dataset: Path, tmp_path: Path) -> None:
+    done = trained(dataset, tmp_path / "t", preview=True)
+    assert done.model is None
+    assert (tmp_path / "t" / "preview.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "t" / "training").exists()
+
+
+def test_a_budget_decides_how_many_steps_are_made(dataset: Path, tmp_path: Path) -> None:
+    few = tuple(change for change in TINY if not change.startswith("steps"))
+    asked = TrainOptions(set=few, budget="1min", preview=True)
+    done = train_model(dataset, tmp_path / "t", asked)
+    assert done.plan.seconds is not None
+    steps = done.plan.settings.steps
+    assert steps == pytest.approx(0.8 * 60 / done.plan.seconds, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"update": "heads"}, "--from"),
+        ({"architecture": "resnet"}, "instance, unet"),
+        ({"folds": 1}, "two --folds"),
+        ({"set": ("stepps=3",)}, "stepps"),
+        ({"set": ("sampling.side=33",)}, "33"),
+    ],
+)
+def test_what_makes_no_sense_is_said(
+    dataset: Path, tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        train_model(dataset, tmp_path / "t", TrainOptions(**options))
