@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cellwright.learn.plan import Nature
@@ -99,6 +100,8 @@ def described(
     )
     content = settings.model_dump(mode="json")["architecture"]
     content.pop("name", None)
+    if content.get("imagenet"):
+        content["imagenet"] = Path(content["imagenet"]).name  # where it lay is nobody's matter
     return Description(
         name=name,
         version=1,

@@ -144,7 +144,9 @@ def train_model(
     start = (model, network_of(model).state_dict()) if model is not None else None
     plan = planned(out, options, data, pictures, start)
     listener(Message("notice", plan.words()))
-    write_atomic(out / PREVIEW, preview_of(list(pictures.values()), plan.settings), out)
+    write_atomic(
+        out / PREVIEW, preview_of([pictures[name] for name in plan.training], plan.settings), out
+    )
     if options.preview:
         return Trained(out, None, plan)
     description = _described(out, options, plan, data, model)

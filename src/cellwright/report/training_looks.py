@@ -178,8 +178,8 @@ def _count(labels: Labels) -> int:
 def _window(truth: Labels) -> tuple[tuple[slice, slice], str]:
     """The part that is shown, and in words which: the whole, or that with most of object."""
     rows, columns = truth.shape
-    areas = np.bincount(truth.ravel())[1:]
-    areas = areas[areas > 0]
+    numbers, counts = np.unique(truth, return_counts=True)
+    areas = counts[numbers > 0]
     diameter = math.sqrt(4 / math.pi * float(np.median(areas))) if areas.size else math.inf
     side = max(LARGEST_SIDE, diameter * LARGEST_SIDE / _LEGIBLE)
     if max(rows, columns) <= side:
