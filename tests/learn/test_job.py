@@ -16,8 +16,11 @@ import torch
 from cellwright.core.errors import CancelledError, UsageError
 from cellwright.core.image import Image
 from cellwright.engine.events import CancelToken, Event, StepFinished, silent
+from cellwright.evaluation.comparison import Difference
+from cellwright.evaluation.intervals import Interval
 from cellwright.io.label_image import encode_labels
-from cellwright.learn.job import CANDIDATE, MODEL, Trained, train_model
+from cellwright.learn.classifying import ACCURACY
+from cellwright.learn.job import CANDIDATE, MODEL, Trained, is_better, train_model
 from cellwright.learn.options import TrainOptions
 from cellwright.models.check import check_model
 from cellwright.models.model import read_model
@@ -25,8 +28,9 @@ from cellwright.segment.network import NetworkMethod, NetworkOptions
 from cellwright.simulate.nuclei import simulate_nuclei
 
 TINY = (
-    "architecture.widths=[4,8]", "architecture.depths=[1,1]", "sampling.side=64",
-    "sampling.count=2", "steps=6", "warm_up=2", "fall=2", "checkpoint_steps=3", "averaging=0.5",
+    "architecture.widths=[8,16]", "architecture.depths=[1,1]", "sampling.side=64",
+    "sampling.count=2", "steps=100", "warm_up=5", "fall=30", "checkpoint_steps=40", "averaging=0.9",
+    "learning_rate=0.01", "sampling.changed=0", "sampling.wild=0", "sampling.overlaid=0",
 )  # fmt: skip
 
 
@@ -81,9 +85,10 @@ def test_out_comes_a_model_that_segments_and_names_its_classes(
         np.testing.assert_allclose(table["p_large"] + table["p_small"], 1)
     scores = json.loads((model.folder / "summary.json").read_text("utf-8"))
     assert scores["overall"]["n_pictures"] == 1
+    assert (model.folder / "confusion.csv").exists()
 
 
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("steps", [7, 85])
 def test_a_training_that_was_stopped_goes_on_to_the_same_bytes(
     dataset: Path, model: Trained, tmp_path: Path, steps: int
 ) -> None:
@@ -150,8 +155,9 @@ def test_what_is_not_better_than_its_beginning_is_only_a_candidate(
     assert not done.better
     assert done.model == tmp_path / "t" / CANDIDATE
     # the segmentation is that of before: only the head of the classes has changed
-    assert all(one.difference == 0 for one in done.against)
-    assert all(one.difference == 0 for one in done.forgotten)
+    assert {one.difference for one in done.against if one.score != ACCURACY} == {0}
+    assert {one.difference for one in done.forgotten if one.score != ACCURACY} == {0}
+    assert ACCURACY in {one.score for one in done.against}
     accepted = trained(dataset, tmp_path / "t", **options, accept=True)
     assert accepted.model == tmp_path / "t" / MODEL
     assert not (tmp_path / "t" / CANDIDATE).exists()
@@ -188,3 +194,24 @@ def test_what_makes_no_sense_is_said(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         train_model(dataset, tmp_path / "t", TrainOptions(**options))
+
+
+@pytest.mark.parametrize(
+    ("intervals", "better"),
+    [
+        ({"dsb_ap_50": (0.01, 0.2)}, True),
+        ({"dsb_ap_50": (-0.01, 0.2)}, False),
+        ({"dsb_ap_50": (None, None)}, False),
+        ({"dsb_ap_50": (-0.1, 0.1), "class_accuracy": (0.1, 0.2)}, True),
+        ({"dsb_ap_50": (-0.2, -0.1), "class_accuracy": (0.1, 0.2)}, False),
+        ({"semantic_iou": (0.1, 0.2)}, False),
+    ],
+)
+def test_better_is_what_is_so_beyond_its_interval(
+    intervals: dict[str, tuple[float | None, float | None]], better: bool
+) -> None:
+    against = [
+        Difference(name, 9, 0.5, 0.4, 0.1, Interval(low, high), 0.1, 5, 4)
+        for name, (low, high) in intervals.items()
+    ]
+    assert is_better(against) == better

@@ -14,7 +14,7 @@ from cellwright.core.errors import UsageError
 from cellwright.evaluation.intervals import Interval, RatioOfSums, ratio_intervals
 from cellwright.evaluation.picture import PictureScore
 
-__all__ = ["COMPARED", "Difference", "compare", "comparison_table", "sign_flip_p"]
+__all__ = ["COMPARED", "Difference", "compare", "comparison_table", "difference_of", "sign_flip_p"]
 
 Numbers = npt.NDArray[np.float64]
 
@@ -96,7 +96,7 @@ def compare(
     names = sorted(first.keys() & second.keys())
     if not names:
         raise UsageError("the two have no picture in common", remedy="score the same pictures")
-    return [_difference(score, [(first[n][score], second[n][score]) for n in names])
+    return [difference_of(score, [(first[n][score], second[n][score]) for n in names])
             for score in scores]  # fmt: skip
 
 
@@ -107,7 +107,17 @@ def _by_name(pictures: Sequence[PictureScore]) -> Mapping[str, PictureScore]:
     return found
 
 
-def _difference(score: str, pairs: Sequence[tuple[float, float]]) -> Difference:
+def difference_of(score: str, pairs: Sequence[tuple[float, float]]) -> Difference:
+    """Compare one score of two programs.
+
+    Parameters
+    ----------
+    score
+        Its name.
+    pairs
+        Its values of the first and the second program, picture by picture; pairs with a NaN are
+        left out.
+    """
     values = np.array([pair for pair in pairs if not any(map(math.isnan, pair))], np.float64)
     if not values.size:
         nan = math.nan

@@ -19,7 +19,7 @@ from cellwright.evaluation.calibration import reliability
 from cellwright.evaluation.picture import PictureScore
 from cellwright.evaluation.summary import GroupSummary, Summary, summarise
 from cellwright.learn.judging import Judged, scores_of
-from cellwright.segment.network_confidence import confidence_of, fitted
+from cellwright.segment.network_confidence import confidence_of, fitted, least_confidence
 
 __all__ = ["LEAST", "Calibrated", "calibrated", "estimates_of"]
 
@@ -54,11 +54,16 @@ class Calibrated:
         Of each picture.
     summary
         Of all of them.
+    confidence, kept
+        Of each picture's objects: how sure, by a fit to other pictures where there is one; and
+        whether the model keeps them.
     """
 
     calibration: Mapping[str, Any]
     scores: tuple[PictureScore, ...]
     summary: Summary
+    confidence: tuple[Array, ...]
+    kept: tuple[Array, ...]
 
 
 def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = None) -> Calibrated:
@@ -71,7 +76,6 @@ def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = Non
     known
         A calibration that is taken where there is too little to fit one.
     """
-    kinds = {picture.example.name: picture.example.kind for picture in pictures}
     groups = [picture.example.group for picture in pictures]
     right = np.concatenate([picture.right for picture in pictures])
     wrong = int(np.count_nonzero(~right))
@@ -79,12 +83,10 @@ def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = Non
     parts = min(PARTS, len(set(groups)))
     if not enough or parts == 1:
         calibration = dict(known or {})
-        least = float(calibration.get("least", 0.0))
-        unsure = [confidence_of(one.traits, calibration) < least for one in pictures]
-        scores = scores_of(pictures, unsure)
-        return Calibrated(calibration, tuple(scores), summarise(scores, kinds))
+        least = least_confidence(calibration)
+        confidence = [confidence_of(one.traits, calibration) for one in pictures]
+        return _kept(pictures, calibration, confidence, least)
     confidence = _cross_fitted(pictures, groups, parts)
-    scores = scores_of(pictures, [sure < LEAST for sure in confidence])
     every = np.concatenate(confidence)
     kept = every >= LEAST
     found = reliability(every[kept], right[kept])
@@ -100,7 +102,21 @@ def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = Non
         "how": f"logistic regression on the validation pictures; error cross-fitted in {parts} "
         "parts",
     }
-    return Calibrated(calibration, tuple(scores), summarise(scores, kinds))
+    return _kept(pictures, calibration, confidence, LEAST)
+
+
+def _kept(
+    pictures: Sequence[Judged],
+    calibration: Mapping[str, Any],
+    confidence: Sequence[Array],
+    least: float,
+) -> Calibrated:
+    """Score pictures without what is too unsure."""
+    kinds = {picture.example.name: picture.example.kind for picture in pictures}
+    kept = tuple(sure >= least for sure in confidence)
+    scores = scores_of(pictures, [~left for left in kept])
+    summary = summarise(scores, kinds)
+    return Calibrated(calibration, tuple(scores), summary, tuple(confidence), kept)
 
 
 def estimates_of(summary: GroupSummary) -> dict[str, dict[str, float | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,10 @@ from cellwright.engine.allocation import keep_freed_memory
 from cellwright.engine.events import CancelToken, Listener, Message, silent
 from cellwright.engine.files import write_atomic
 from cellwright.engine.onnx import Network
-from cellwright.evaluation.comparison import Difference, compare
+from cellwright.evaluation.comparison import Difference, compare, difference_of
 from cellwright.evaluation.picture import PictureScore
 from cellwright.learn.calibrating import Calibrated, calibrated, estimates_of
+from cellwright.learn.classifying import ACCURACY, accuracies, scored_objects, temperature_of
 from cellwright.learn.dataset import Dataset, dataset_of
 from cellwright.learn.describing import PERCENTILES, described, name_from
 from cellwright.learn.familiarity import fingerprint_of
@@ -32,7 +34,7 @@ from cellwright.models.description import Description
 from cellwright.models.model import Model, model_named
 from cellwright.segment.network_confidence import confidence_of, least_confidence
 
-__all__ = ["CANDIDATE", "MODEL", "PREVIEW", "PRIMARY", "Trained", "train_model"]
+__all__ = ["CANDIDATE", "MODEL", "PREVIEW", "PRIMARY", "Trained", "is_better", "train_model"]
 
 MODEL, CANDIDATE, PREVIEW = "model.zip", "candidate.zip", "preview.png"
 """In a training's folder."""
@@ -155,31 +157,37 @@ def train_model(
         start=start[1] if start is not None else None, listener=listener, cancel=cancel,
     )  # fmt: skip
     network, found = runs.all()
-    known = model.description.calibration if model is not None else {}
+    answer = answer_of(network)
+    known = dict(model.description.calibration) if model is not None else {}
     result = calibrated(found, known) if found else None
+    temperature = temperature_of(found) if found else None
+    calibration = dict(result.calibration) if result is not None else known
+    if temperature is not None:
+        calibration["temperature"] = temperature
+    objects = None
+    if result is not None:
+        objects = scored_objects(
+            found, result.kept, result.confidence, data.classes, temperature or 1.0
+        )
     against: tuple[Difference, ...] = ()
     forgotten: tuple[Difference, ...] = ()
     if model is not None and result is not None:
         old = runs.judged(model, Network(model.weights).run, [one.example.name for one in found])
-        against = tuple(compare(result.scores, _kept(old, known)))
-    answer = answer_of(network)
+        against = _differences(result.scores, found, _kept(old, known), old)
     if model is not None and also is not None:
         more = dataset_of(also, out / _ALSO, leave_out=True, listener=listener, cancel=cancel)
-        now = Model(description, b"")
-        new = runs.judged_examples(now, answer, more.examples)
-        old = runs.judged_examples(model, Network(model.weights).run, more.examples)
-        calibration = result.calibration if result is not None else known
-        forgotten = tuple(compare(_kept(new, calibration), _kept(old, known)))
-    low = next((one.interval.low for one in against if one.score == PRIMARY), None)
-    better = not against or (low is not None and low > 0)
-    write_outcome(out, result, against, forgotten)
+        new = runs.judged_examples(Model(description, b""), answer, more)
+        old = runs.judged_examples(model, Network(model.weights).run, more)
+        forgotten = _differences(_kept(new, calibration), new, _kept(old, known), old)
+    better = not against or is_better(against)
+    write_outcome(out, result, objects, against, forgotten)
     path = out / (MODEL if better or options.accept else CANDIDATE)
     (out / (CANDIDATE if path.name == MODEL else MODEL)).unlink(missing_ok=True)
     learnt = [example for example in data.examples if example.name in set(plan.training)]
     weights, norms = to_weights(network)
     description = description.model_copy(
         update={
-            "calibration": dict(result.calibration) if result is not None else dict(known),
+            "calibration": calibration,
             "scores": {_HELD_OUT: estimates_of(result.summary.overall)} if result else {},
             "fingerprint": fingerprint_of(learnt, Model(description, b""), answer),
         }
@@ -187,6 +195,38 @@ def train_model(
     text = _TEXT.format(name=description.name, kind=description.object)
     package(path, description, weights, norms, text)
     return Trained(out, path, plan, result, against, forgotten, better=better)
+
+
+def is_better(against: Sequence[Difference]) -> bool:
+    """Whether a model is better than the one that it began with.
+
+    It is if `PRIMARY` or the classes are better beyond the interval, and neither is worse.
+
+    Parameters
+    ----------
+    against
+        Differences to that model.
+    """
+    looked = [one.interval for one in against if one.score in {PRIMARY, ACCURACY}]
+    better = any(one.low is not None and one.low > 0 for one in looked)
+    worse = any(one.high is not None and one.high < 0 for one in looked)
+    return better and not worse
+
+
+def _differences(
+    scores: Sequence[PictureScore],
+    found: Sequence[Judged],
+    old_scores: Sequence[PictureScore],
+    old: Sequence[Judged],
+) -> tuple[Difference, ...]:
+    """Differences between two models on the same pictures, in the same order."""
+    differences = compare(scores, old_scores)
+    told = accuracies(found)
+    if not all(map(math.isnan, told)):
+        # a model that tells no classes is right about none of them
+        before = [0.0 if math.isnan(one) else one for one in accuracies(old)]
+        differences.append(difference_of(ACCURACY, list(zip(told, before, strict=True))))
+    return tuple(differences)
 
 
 def _described(

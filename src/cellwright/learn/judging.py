@@ -51,6 +51,8 @@ class Judged:
         (n, classes) logits of each object, and
     true_classes
         (n,) the class of the object of the truth that it is; -1 if it is none.
+    truth_classes
+        From label of the truth to its class, where it is known.
     """
 
     example: Example
@@ -61,6 +63,7 @@ class Judged:
     right: Array
     classes: Array
     true_classes: Array
+    truth_classes: Mapping[int, int]
 
     def without(self, unsure: Array) -> Array:
         """Labels without some of the objects: (n,) bool."""
@@ -97,7 +100,15 @@ def judged(
     true_labels = np.asarray(overlaps.true_labels)[matches.true_index]
     classes[matches.found_index] = [class_of.get(int(label), -1) for label in true_labels]
     return Judged(
-        example, labels, truth, found, seen.traits[found], right, seen.classes[found], classes
+        example=example,
+        labels=labels,
+        truth=truth,
+        numbers=found,
+        traits=seen.traits[found],
+        right=right,
+        classes=seen.classes[found],
+        true_classes=classes,
+        truth_classes=class_of,
     )
 
 

@@ -11,6 +11,8 @@ import pandas as pd
 
 from cellwright.engine.files import write_atomic
 from cellwright.evaluation.comparison import Difference, comparison_table
+from cellwright.evaluation.object_scores import ObjectScores
+from cellwright.evaluation.object_summary import summary_of, tables_of
 from cellwright.evaluation.picture import score_table
 from cellwright.io.cells import write_table
 from cellwright.learn.calibrating import Calibrated
@@ -26,10 +28,11 @@ that it began with on them, and on pictures that this one was made for."""
 def write_outcome(
     out: Path,
     result: Calibrated | None,
+    objects: ObjectScores | None,
     against: Sequence[Difference],
     forgotten: Sequence[Difference],
 ) -> None:
-    """Write what there is of these.
+    """Write what there is of these, and of the tables of classes and confidences.
 
     Raises
     ------
@@ -38,7 +41,12 @@ def write_outcome(
     """
     if result is not None:
         _write_table(out / SCORES, score_table(result.scores))
-        text = json.dumps(result.summary.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+        content = result.summary.to_json()
+        if objects is not None:
+            content |= summary_of(objects)
+            for name, table in tables_of(objects).items():
+                _write_table(out / name, table)
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         write_atomic(out / SUMMARY, (text + "\n").encode(), out)
     for name, differences in ((COMPARISON, against), (FORGOTTEN, forgotten)):
         if differences:

@@ -105,21 +105,32 @@ class Runs:
         return network, found
 
     def judged(self, model: Model, answer: Answer, names: Sequence[str]) -> list[Judged]:
-        """Let a network look at pictures."""
-        examples = [self._examples[name] for name in names]
-        return self.judged_examples(model, answer, examples)
+        """Let a network look at pictures of the dataset."""
+        return self._judged(
+            model, answer, [self._examples[name] for name in names], self._data.class_of
+        )
 
-    def judged_examples(
-        self, model: Model, answer: Answer, examples: Sequence[Example]
+    def judged_examples(self, model: Model, answer: Answer, data: Dataset) -> list[Judged]:
+        """Let a network look at the pictures of another dataset.
+
+        Its classes count only if they are those of this one.
+        """
+        classes = data.class_of if data.classes == self._data.classes else {}
+        return self._judged(model, answer, data.examples, classes)
+
+    def _judged(
+        self,
+        model: Model,
+        answer: Answer,
+        examples: Sequence[Example],
+        class_of: Mapping[str, Mapping[int, int]],
     ) -> list[Judged]:
-        """Let a network look at pictures that may be none of the dataset."""
         self._listener(PhaseStarted(_JUDGING, len(examples)))
         found = []
         for example in examples:
             if self._cancel is not None:
                 self._cancel.check()
-            classes = self._data.class_of.get(example.name, {})
-            found.append(judged(model, answer, example, classes))
+            found.append(judged(model, answer, example, class_of.get(example.name, {})))
             self._listener(StepFinished(_JUDGING, example.name))
         self._listener(PhaseFinished(_JUDGING))
         return found
