@@ -68,12 +68,14 @@ def zo1(data: Path) -> Iterator[Taken]:
 
 
 def plants(data: Path) -> Iterator[Taken]:
-    """Planes of volumes; the largest number of the ovule is the outside."""
-    for file in sorted((data / "plantseg3d").glob("*.h5")):
+    """Planes of the ovule, whose largest number is the outside.
+
+    The two other volumes show no walls, but round bodies, and would teach something else.
+    """
+    for file in sorted((data / "plantseg3d").glob("*ovule*.h5")):
         with h5py.File(file) as volume:
             raw, labels = np.asarray(volume["raw"]), np.asarray(volume["label"]).astype(np.uint32)
-        if "ovule" in file.stem:
-            labels[labels == labels.max()] = 0
+        labels[labels == labels.max()] = 0
         for plane in range(PLANES // 2, len(raw), PLANES):
             if np.count_nonzero(np.unique(labels[plane])) > 3:
                 name = f"plant_{file.stem}_{plane:03}"

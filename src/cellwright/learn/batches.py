@@ -78,6 +78,8 @@ class Batch:
         Targets by name, each (N, S, S) or (N, C, S, S) float32.
     inside
         (N, S, S) bool: pixels that count.
+    labels
+        (N, S, S) int32: the objects in each patch.
     names
         Of the pictures.
     """
@@ -85,6 +87,7 @@ class Batch:
     pixels: torch.Tensor
     wanted: dict[str, torch.Tensor]
     inside: torch.Tensor
+    labels: Array
     names: tuple[str, ...]
 
 
@@ -96,6 +99,7 @@ class _Sample:
     pixels: torch.Tensor
     wanted: dict[str, Array]
     inside: torch.Tensor
+    labels: Array
 
 
 def weights_of(pictures: Sequence[Picture], balance: float) -> Array:
@@ -162,6 +166,7 @@ class Batches:
             torch.stack([sample.pixels for sample in samples]),
             wanted,
             torch.stack([sample.inside for sample in samples]),
+            np.stack([sample.labels for sample in samples]),
             tuple(sample.name for sample in samples),
         )
 
@@ -182,7 +187,8 @@ class Batches:
             )
         pixels = augmented(patch, random, picture.is_colour, self.sampling.changed)
         truth = Truth(patch.labels, overlap, patch.inside.numpy(), patch.classes)
-        return _Sample(picture.name, pixels, self.architecture.targets(truth), patch.inside)
+        wanted = self.architecture.targets(truth)
+        return _Sample(picture.name, pixels, wanted, patch.inside, patch.labels)
 
     def _view(
         self, picture: Picture, diameter: float, random: np.random.Generator

@@ -22,8 +22,9 @@ from cellwright.learn.dataset import Dataset, dataset_of
 from cellwright.learn.describing import PERCENTILES, described, name_from
 from cellwright.learn.familiarity import fingerprint_of
 from cellwright.learn.judging import Judged, answer_of, scores_of
+from cellwright.learn.learning_curve import LearningPoint, learning_curve, would_more_help
 from cellwright.learn.options import TrainOptions
-from cellwright.learn.outcome import write_outcome
+from cellwright.learn.outcome import write_learning_curve, write_outcome
 from cellwright.learn.packaging import network_of, package, to_weights
 from cellwright.learn.pictures import load
 from cellwright.learn.planning import planned
@@ -77,6 +78,8 @@ class Trained:
         The same on pictures that this model was made for.
     better
         Whether it is better than what it began with, beyond the interval; True if with nothing.
+    curve
+        How good it would have been with fewer pictures; empty if nobody asked.
     """
 
     folder: Path
@@ -86,6 +89,7 @@ class Trained:
     against: tuple[Difference, ...] = ()
     forgotten: tuple[Difference, ...] = ()
     better: bool = True
+    curve: tuple[LearningPoint, ...] = ()
 
 
 def train_model(
@@ -181,6 +185,12 @@ def train_model(
         forgotten = _differences(_kept(new, calibration), new, _kept(old, known), old)
     better = not against or is_better(against)
     write_outcome(out, result, objects, against, forgotten)
+    curve: tuple[LearningPoint, ...] = ()
+    if options.learning_curve and plan.validation:
+        fewer = {n: scores_of(one) for n, one in runs.with_fewer().items()}
+        curve = learning_curve(fewer | {len(plan.training): scores_of(found)}, PRIMARY)
+        write_learning_curve(out, curve)
+        listener(Message("notice", would_more_help(curve)))
     path = out / (MODEL if better or options.accept else CANDIDATE)
     (out / (CANDIDATE if path.name == MODEL else MODEL)).unlink(missing_ok=True)
     learnt = [example for example in data.examples if example.name in set(plan.training)]
@@ -194,7 +204,7 @@ def train_model(
     )
     text = _TEXT.format(name=description.name, kind=description.object)
     package(path, description, weights, norms, text)
-    return Trained(out, path, plan, result, against, forgotten, better=better)
+    return Trained(out, path, plan, result, against, forgotten, better=better, curve=curve)
 
 
 def is_better(against: Sequence[Difference]) -> bool:

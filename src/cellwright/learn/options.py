@@ -39,6 +39,11 @@ class TrainOptions(Options):
         description="Cross-validation in so many parts, whole groups in each; as many as there "
         "are groups, or more, leave one out. The model then learns from all pictures.",
     )
+    learning_curve: bool = Field(
+        False,
+        description="Train on a quarter and on half of the pictures too, to see whether more "
+        "pictures would help: nearly three times as long.",
+    )
     set: tuple[str, ...] = Field(
         (), description="NAME=VALUE of a setting of plan.json, as often as wanted."
     )

@@ -16,11 +16,16 @@ from cellwright.evaluation.object_summary import summary_of, tables_of
 from cellwright.evaluation.picture import score_table
 from cellwright.io.cells import write_table
 from cellwright.learn.calibrating import Calibrated
+from cellwright.learn.learning_curve import LearningPoint
 
-__all__ = ["COMPARISON", "FORGOTTEN", "SCORES", "SUMMARY", "write_outcome"]
+__all__ = [
+    "COMPARISON", "FORGOTTEN", "LEARNING", "SCORES", "SUMMARY", "write_learning_curve",
+    "write_outcome",
+]  # fmt: skip
 
 SCORES, SUMMARY = "scores.csv", "summary.json"
 COMPARISON, FORGOTTEN = "comparison.csv", "forgotten.csv"
+LEARNING = "learning_curve.csv"
 """In a training's folder: scores of each held-out picture, and over all; differences to the model
 that it began with on them, and on pictures that this one was made for."""
 
@@ -51,6 +56,23 @@ def write_outcome(
     for name, differences in ((COMPARISON, against), (FORGOTTEN, forgotten)):
         if differences:
             _write_table(out / name, comparison_table(differences))
+
+
+def write_learning_curve(out: Path, points: Sequence[LearningPoint]) -> None:
+    """Write how good the model would have been with fewer pictures."""
+    rows = [
+        {
+            "pictures": point.pictures,
+            "score": point.value,
+            "low": point.low,
+            "high": point.high,
+            "gain": None if point.gain is None else point.gain.difference,
+            "gain_low": None if point.gain is None else point.gain.interval.low,
+            "gain_high": None if point.gain is None else point.gain.interval.high,
+        }
+        for point in points
+    ]
+    _write_table(out / LEARNING, pd.DataFrame(rows))
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:

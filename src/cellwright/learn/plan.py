@@ -51,6 +51,8 @@ class Nature(BaseModel):
         The smallest and the largest median diameter of a picture.
     sides
         The shortest and the longest side of a picture, in pixels.
+    across
+        How many objects lie side by side across the shorter side of the median picture.
     covered
         Share of the pixels that are object.
     touching
@@ -69,6 +71,7 @@ class Nature(BaseModel):
     diameter: float
     diameters: tuple[float, float]
     sides: tuple[int, int]
+    across: float
     covered: float
     touching: float
     colour: float
@@ -117,6 +120,7 @@ def nature_of(pictures: Sequence[Picture], groups: int, classes: Sequence[str]) 
             min(min(picture.shape) for picture in pictures),
             max(max(picture.shape) for picture in pictures),
         ),
+        across=round(float(np.median([min(p.shape) / p.diameter for p in with_objects])), 1),
         covered=round(on / sum(picture.labels.size for picture in pictures), 3),
         touching=round(near / max(1, on), 3),
         colour=round(sum(picture.is_colour for picture in pictures) / len(pictures), 3),
@@ -211,9 +215,8 @@ def _semantic(nature: Nature, chosen: dict[str, Any], architecture: str) -> Sett
 
 
 def _side(nature: Nature, diameter: float, multiple: int) -> int:
-    """As long as the shortest side of the pictures, at the network's scale, or less."""
-    shown = nature.sides[0] * diameter / nature.diameter
-    side = int(np.clip(shown, LEAST_SIDE, USUAL_SIDE))
+    """As long as the shorter side of a usual picture, at the network's scale, or less."""
+    side = int(np.clip(nature.across * diameter, LEAST_SIDE, USUAL_SIDE))
     return math.ceil(side / multiple) * multiple
 
 

@@ -27,18 +27,16 @@ def preview_of(pictures: Sequence[Picture], settings: Settings) -> bytes:
     architecture, sampling = settings.architecture, settings.sampling
     batches = Batches(pictures, architecture, sampling, settings.seed)
     steps = -(-_PATCHES // sampling.count)
-    return preview_png([batches(step) for step in range(steps)], architecture.channels[0])
+    return preview_png([batches(step) for step in range(steps)])
 
 
-def preview_png(batches: list[Batch], channel: str) -> bytes:
+def preview_png(batches: list[Batch]) -> bytes:
     """Draw the patches of batches side by side.
 
     Parameters
     ----------
     batches
         As they are trained on, after every change.
-    channel
-        Target whose edge is drawn over each patch.
 
     Returns
     -------
@@ -46,7 +44,7 @@ def preview_png(batches: list[Batch], channel: str) -> bytes:
         PNG; what lies beyond the frame of a picture is darkened.
     """
     tiles = [
-        _tile(batch.pixels[index].numpy(), batch.wanted[channel][index].numpy(), inside.numpy())
+        _tile(batch.pixels[index].numpy(), batch.labels[index], inside.numpy())
         for batch in batches
         for index, inside in enumerate(batch.inside)
     ]
@@ -70,13 +68,12 @@ def shown(picture: Picture) -> bytes:
     return stream.getvalue()
 
 
-def _tile(pixels: Array, wanted: Array, inside: Array) -> Array:
-    """(S, S, 3) uint8 of one patch."""
+def _tile(pixels: Array, labels: Array, inside: Array) -> Array:
+    """(S, S, 3) uint8 of one patch, with the outlines of its objects."""
     seen = np.clip(pixels.transpose(1, 2, 0), 0, 1) * np.where(inside, 255, 60)[..., None]
     tile: Array = seen.astype(np.uint8)
-    on = (wanted if wanted.ndim == 2 else wanted[0]) > 0.5
-    rim = np.zeros(on.shape, bool)
-    rim[1:] |= on[1:] != on[:-1]
-    rim[:, 1:] |= on[:, 1:] != on[:, :-1]
+    rim = np.zeros(labels.shape, bool)
+    rim[1:] |= labels[1:] != labels[:-1]
+    rim[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     tile[rim] = _LINE
     return tile

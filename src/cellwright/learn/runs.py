@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,7 +37,9 @@ LOOKS, PICTURE, TRUTH = "looks", "picture.png", "truth.tif"
 was found after so many steps."""
 
 _JUDGING = "judging"
-_TRAINING, _FOLDS = "training", "folds"
+_TRAINING, _FOLDS, _FEWER = "training", "folds", "fewer"
+FEWER = (0.25, 0.5)
+"""Shares of the groups of which it is seen what they would have been good for."""
 
 SHOWN = 8
 """Held-out pictures that are looked at while the training goes on."""
@@ -45,6 +48,11 @@ KEPT = 4
 
 _PROGRESS = "dsb_ap_mean"
 """Score by which progress is told."""
+
+
+def _shuffled(group: str) -> str:
+    """An order of groups that has nothing to do with their names."""
+    return hashlib.sha256(group.encode()).hexdigest()
 
 
 class Runs:
@@ -103,6 +111,26 @@ class Runs:
         if held:
             found = self.judged(self._model, answer_of(network), held)
         return network, found
+
+    def with_fewer(self) -> dict[int, list[Judged]]:
+        """Train on a quarter and on half of the groups, as long as on all.
+
+        Returns
+        -------
+        dict
+            From a number of training pictures to what was found in those that are held out.
+        """
+        plan = self._plan
+        groups = sorted({self._examples[name].group for name in plan.training}, key=_shuffled)
+        found = {}
+        for share in FEWER:
+            taken = set(groups[: max(1, round(share * len(groups)))])
+            names = [name for name in plan.training if self._examples[name].group in taken]
+            if len(names) < len(plan.training):
+                folder = self._out / _FEWER / f"{len(names):04}"
+                network = self._trained(folder, names, plan.validation)
+                found[len(names)] = self.judged(self._model, answer_of(network), plan.validation)
+        return found
 
     def judged(self, model: Model, answer: Answer, names: Sequence[str]) -> list[Judged]:
         """Let a network look at pictures of the dataset."""
