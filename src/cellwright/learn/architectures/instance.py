@@ -15,6 +15,7 @@ from torch.nn.functional import (
     smooth_l1_loss,
 )
 
+from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.learn import targets
 from cellwright.learn.networks import UNet
@@ -99,6 +100,18 @@ class Instance:
 
     decoder: ClassVar[str] = "votes"
     """What makes objects of the maps."""
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.depths) or min((*self.widths, *self.depths), default=0) < 1:
+            raise UsageError(
+                f"a network cannot have the widths {self.widths} and the depths {self.depths}",
+                remedy="give one width and one depth for each level, 1 or more",
+            )
+        if self.class_weights and len(self.class_weights) != self.classes:
+            raise UsageError(
+                f"there are {len(self.class_weights)} weights for {self.classes} classes",
+                remedy="give one for each class, or none",
+            )
 
     @property
     def channels(self) -> tuple[str, ...]:

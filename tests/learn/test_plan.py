@@ -1,0 +1,119 @@
+"""Plans made from what pictures are like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra [train] is not installed")
+
+from tests.models.tiny_model import make_description
+
+from cellwright.core.errors import UsageError
+from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.pictures import Picture, picture_of
+from cellwright.learn.plan import SHEET_DIAMETER, Nature, changed, nature_of, settings_for
+from cellwright.learn.training import Settings
+from cellwright.simulate.monolayer import simulate_monolayer
+from cellwright.simulate.nuclei import simulate_nuclei
+
+
+def nature(**changes: object) -> Nature:
+    said = {
+        "pictures": 20, "groups": 20, "objects": 400, "diameter": 30.0, "diameters": (20.0, 40.0),
+        "sides": (512, 512), "across": 17.0, "covered": 0.2, "touching": 0.2, "colour": 0.0,
+        "bright": 1.0, "classes": {},
+    }  # fmt: skip
+    return Nature.model_validate({**said, **changes})
+
+
+def some(simulated: str) -> list[Picture]:
+    if simulated == "nuclei":
+        fields = [simulate_nuclei((128, 160), n=12, diameter_px=16, seed=i) for i in range(3)]
+    else:
+        fields = [simulate_monolayer((128, 160), 40.0, i) for i in range(3)]
+    return [picture_of(f"{i}", "k", *field, (1, 99.8)) for i, field in enumerate(fields)]
+
+
+def test_nuclei_and_sheets_are_told_apart() -> None:
+    nuclei, sheet = (nature_of(some(kind), 3, ()) for kind in ("nuclei", "sheet"))
+    assert not nuclei.is_sheet
+    assert sheet.is_sheet
+    assert nuclei.diameter == pytest.approx(16, rel=0.15)
+    assert nuclei.across == pytest.approx(8, rel=0.15)
+    assert nuclei.sides == (128, 160)
+    assert settings_for(nuclei).sampling.diameter == 18
+    assert settings_for(sheet).sampling.diameter == SHEET_DIAMETER
+
+
+def test_patches_are_no_larger_than_pictures_and_fit_the_network() -> None:
+    for across in (0.5, 4, 7.3, 50):
+        side = settings_for(nature(across=across)).sampling.side
+        assert side % 16 == 0
+        assert 64 <= side <= 192
+    assert settings_for(nature(across=7.3)).sampling.side == 144  # 7.3 × 18 = 131
+
+
+def test_more_objects_more_steps_and_fewer_from_a_model() -> None:
+    few, many = (settings_for(nature(objects=n)) for n in (400, 40_000))
+    assert few.steps < many.steps < 100 * few.steps
+    start = make_description(
+        architecture={"name": "instance", "options": {"widths": [4, 8], "depths": [1, 1]}},
+        diameter=12.0, diameters=(6, 24), multiple=4, tile=64,
+    )  # fmt: skip
+    going_on = settings_for(nature(), start=start, update="heads")
+    assert going_on.steps < few.steps
+    assert going_on.update == "heads"
+    assert going_on.sampling.diameter == 12
+    assert isinstance(going_on.architecture, Instance)
+    assert going_on.architecture.widths == (4, 8)
+    assert going_on.rates["body"] < 1
+
+
+def test_rare_classes_count_more_and_are_shown_more_often() -> None:
+    settings = settings_for(nature(classes={"alive": 900, "dead": 100, "not known": 50}))
+    assert isinstance(settings.architecture, Instance)
+    assert settings.architecture.classes == 2
+    alive, dead = settings.architecture.class_weights
+    assert dead / alive == pytest.approx(3, rel=0.01)
+    assert (alive + dead) / 2 == pytest.approx(1, rel=0.01)
+    assert settings.sampling.rare > 0
+    again = settings_for(nature()).architecture
+    assert isinstance(again, Instance)
+    assert again.classes == 0
+
+
+def test_a_dataset_without_objects_is_refused() -> None:
+    empty = picture_of("empty", "k", np.zeros((64, 64)), np.zeros((64, 64), int), (1, 99.8))
+    with pytest.raises(UsageError, match="no picture has an object"):
+        nature_of([empty], 1, ())
+
+
+@pytest.mark.parametrize("name", ["unet", "vgg16_unet", "tiramisu", "alexnet_fcn"])
+def test_other_architectures_see_pictures_as_they_are(name: str) -> None:
+    settings = settings_for(nature(), name)
+    assert settings.architecture.name == name
+    assert settings.optimiser == "adam"
+    assert settings.sampling.diameter == 30
+    assert settings.sampling.side % settings.architecture.multiple == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("steps", "no setting 'steps'"),
+        ("stepps=3", "no setting"),
+        ("sampling.sidee=3", "no setting"),
+        ("steps.more=3", "no setting"),
+        ("steps=many", "steps cannot be that"),
+        ("optimiser=sgd", "optimiser cannot be that"),
+        ("architecture.widths=[3]", "cannot have the widths"),
+    ],
+)
+def test_settings_that_cannot_be_are_said(change: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        changed(Settings(), [change])
+
+
+def test_rates_of_parts_are_named_freely() -> None:
+    assert changed(Settings(), ["rates.head=0.5"]).rates == {"head": 0.5}
