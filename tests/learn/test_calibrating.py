@@ -43,9 +43,7 @@ def picture(name: str, group: str, chance: float, seed: int) -> Judged:
         right=right,
         classes=logits,
         true_classes=np.where(right, classes, -1),
-        truth_classes={
-            int(n): int(c) for n, c, r in zip(numbers, classes, right, strict=True) if r
-        },
+        truth_classes=dict(zip(numbers[right].tolist(), classes[right].tolist(), strict=True)),
     )
 
 
@@ -69,7 +67,10 @@ def test_confidence_is_the_share_that_is_right() -> None:
         np.testing.assert_array_equal(kept, one.traits[:, TRAITS.index("foreground")] > 0.9)
     estimates = estimates_of(found.summary.overall)
     assert estimates["dsb_ap_50"]["n"] == 20
-    assert estimates["dsb_ap_50"]["low"] < estimates["dsb_ap_50"]["value"]
+    low, value = estimates["dsb_ap_50"]["low"], estimates["dsb_ap_50"]["value"]
+    assert low is not None
+    assert value is not None
+    assert low < value
 
 
 def test_a_picture_is_judged_by_a_fit_to_other_groups() -> None:
