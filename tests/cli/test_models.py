@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.models import foreign_package
 
+from cellwright.cli.app import run_app
 from cellwright.cli.models import VERB
 from cellwright.cli.verb import Asked
 from cellwright.core.errors import UsageError
@@ -30,6 +32,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(*words: object, **others: Any) -> int:
     values: dict[str, Any] = {"inputs": tuple(Path(str(word)) for word in words), "name": None}
     values |= {"json_": False, "quiet": False, "verbose": False}
+    values |= {"decoder": None, "channels": None}
     return VERB.run(Asked(values | others, frozenset()))
 
 
@@ -113,6 +116,32 @@ def test_what_makes_no_sense(words: list[str], message: str) -> None:
     with pytest.raises(UsageError) as refusal:
         run(*words)
     assert message in str(refusal.value)
+
+
+def test_a_package_of_another_program(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = foreign_package.write(tmp_path / "discs.zip")
+    assert run_app(["models", "import", str(path)]) == 2
+    assert "such as --channels foreground,border" in capsys.readouterr().err
+    assert run("import", path, name="discs", channels="foreground, border") == 0
+    out = capsys.readouterr().out
+    assert "discs: its own test passed: the largest difference from its maps is" in out
+    assert "discs: maps: foreground is number 1, border is number 2, probabilities" in out
+    assert f"{own / 'discs.zip'}: use it with --model discs\n" in out
+    assert run("import", path, name="mask", channels="foreground,-", json_=True) == 0
+    [row] = json.loads(capsys.readouterr().out)["models"]
+    assert (row["name"], row["decoder"], row["channels"]) == ("mask", "components", ["foreground"])
+    assert row["difference"] < 1e-3
+    assert run("info", "discs") == 0
+    card = capsys.readouterr().out
+    assert "percentile 1 of a plane becomes 0, 99 becomes 1\n" in card
+    assert "licence: MIT\nmade by: Grace Hopper, Ada Lovelace\n" in card
+
+
+def test_our_own_models_say_what_their_maps_are() -> None:
+    with pytest.raises(UsageError, match="says itself what its maps are"):
+        run("import", FORMAT_1, channels="foreground")
 
 
 def test_two_models_cannot_have_one_name() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,19 @@ class Naming(Options):
     """What an imported model is called."""
 
     name: str | None = Field(None, description="Name of an imported model; its own if not given.")
+
+
+class Foreign(Options):
+    """What a package of another program does not say."""
+
+    decoder: Literal["walls", "components"] | None = Field(
+        None, description="What makes objects of the maps of another program's network."
+    )
+    channels: str | None = Field(
+        None,
+        description="Maps of another program's network, in their order: foreground, border, or - "
+        "for one that is not used, with commas.",
+    )
 
 
 def _list(names: Sequence[str], asked: Asked) -> int:
@@ -111,18 +124,45 @@ def _check(names: Sequence[str], asked: Asked) -> int:
 
 
 def _import(names: Sequence[str], asked: Asked) -> int:
-    from cellwright.models.check import import_model
-
     if asked["name"] is not None and len(names) > 1:
         raise UsageError("several models cannot have one name", where="--name")
-    entries = [import_model(Path(name), asked["name"]) for name in names]
+    rows = [_import_one(Path(name), asked) for name in names]
     if asked["json_"]:
-        rows = [{"name": entry.name, "path": str(entry.path)} for entry in entries]
         print(json.dumps({"models": rows}, indent=1))
     elif not asked["quiet"]:
-        for entry in entries:
-            print(f"{entry.path}: use it with --model {entry.name}")
+        for row in rows:
+            for words in row.get("decided", ()):
+                print(f"{row['name']}: {words}")
+            print(f"{row['path']}: use it with --model {row['name']}")
     return 0
+
+
+def _import_one(path: Path, asked: Asked) -> dict[str, Any]:
+    from cellwright.models.check import import_model
+    from cellwright.models.foreign.importing import import_foreign
+    from cellwright.models.foreign.package import foreign_package
+
+    package = foreign_package(path)
+    channels, decoder = asked["channels"], asked["decoder"]
+    if package is None:
+        if channels is not None or decoder is not None:
+            raise UsageError(
+                "this model says itself what its maps are",
+                where=str(path),
+                remedy="leave --channels and --decoder away",
+            )
+        entry = import_model(path, asked["name"])
+        return {"name": entry.name, "path": str(entry.path)}
+    named = None if channels is None else [word.strip() for word in channels.split(",")]
+    made = import_foreign(package, asked["name"], named, decoder)
+    return {
+        "name": made.entry.name,
+        "path": str(made.entry.path),
+        "decoder": made.description.decoder.name,
+        "channels": list(made.description.channels),
+        "difference": made.difference,
+        "decided": [*made.words],
+    }
 
 
 _ACTIONS: dict[str, Callable[[Sequence[str], Asked], int]] = {
@@ -149,6 +189,6 @@ VERB = Verb(
     help="List models, show the card of one, check it, or import one into your folder of models.",
     run=_run,
     inputs={"inputs": "list; info NAME|PATH; check NAME|PATH; import PATH. A PATH ends in .zip."},
-    models=(Naming, Output),
+    models=(Naming, Foreign, Output),
     example="cellwright models info nuclei",
 )

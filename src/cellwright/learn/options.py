@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cellwright.core.method import Options
 
-__all__ = ["TrainOptions", "Update"]
+__all__ = ["TrainOptions", "TuneOptions", "Update"]
 
 Update = Literal["all", "heads", "class-head"]
 """Which weights are trained: all, those that make the answer of the last features, or those of
@@ -62,3 +62,25 @@ class TrainOptions(Options):
         False, description="Leave pictures with errors out, which else stop everything."
     )
     accept: bool = Field(False, description="Write model.zip even if it is not better than --from.")
+
+
+class TuneOptions(Options):
+    """What to try, and for how long."""
+
+    architecture: tuple[str, ...] = Field(
+        ("instance",), description="To choose from; give it several times for several."
+    )
+    trials: int = Field(20, ge=1, le=10_000, description="How many trainings are tried.")
+    budget: str = Field("5min", description="Time of each, such as 90s or 10min.")
+    validation: float = Field(
+        0.25, gt=0, lt=1, description="Share of the pictures, less those for the test, that choose."
+    )
+    test: float = Field(
+        0.2, gt=0, lt=1, description="Share of the pictures that no trial sees, and that judge."
+    )
+    set: tuple[str, ...] = Field(
+        (), description="NAME=VALUE of a setting that is the same in all trials."
+    )
+    leave_out: bool = Field(
+        False, description="Leave pictures with errors out, which else stop everything."
+    )

@@ -20,7 +20,7 @@ from cellwright.learn.learning_curve import LearningPoint
 
 __all__ = [
     "COMPARISON", "FORGOTTEN", "LEARNING", "SCORES", "SUMMARY", "write_learning_curve",
-    "write_outcome",
+    "write_outcome", "write_table_at",
 ]  # fmt: skip
 
 SCORES, SUMMARY = "scores.csv", "summary.json"
@@ -45,17 +45,17 @@ def write_outcome(
         If the folder cannot be written to.
     """
     if result is not None:
-        _write_table(out / SCORES, score_table(result.scores))
+        write_table_at(out / SCORES, score_table(result.scores))
         content = result.summary.to_json()
         if objects is not None:
             content |= summary_of(objects)
             for name, table in tables_of(objects).items():
-                _write_table(out / name, table)
+                write_table_at(out / name, table)
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         write_atomic(out / SUMMARY, (text + "\n").encode(), out)
     for name, differences in ((COMPARISON, against), (FORGOTTEN, forgotten)):
         if differences:
-            _write_table(out / name, comparison_table(differences))
+            write_table_at(out / name, comparison_table(differences))
 
 
 def write_learning_curve(out: Path, points: Sequence[LearningPoint]) -> None:
@@ -72,10 +72,11 @@ def write_learning_curve(out: Path, points: Sequence[LearningPoint]) -> None:
         }
         for point in points
     ]
-    _write_table(out / LEARNING, pd.DataFrame(rows))
+    write_table_at(out / LEARNING, pd.DataFrame(rows))
 
 
-def _write_table(path: Path, table: pd.DataFrame) -> None:
+def write_table_at(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, whole or not at all."""
     text = io.StringIO()
     write_table(text, table)
     write_atomic(path, text.getvalue().encode(), path.parent)

@@ -21,7 +21,7 @@ from cellwright.learn.stored_plan import Plan, digest_of, kept_plan, write_plan
 from cellwright.learn.training import Settings, first_steps
 from cellwright.models.model import Model
 
-__all__ = ["planned"]
+__all__ = ["planned", "seconds_of_step", "within_budget"]
 
 _TIMED = 4
 """Steps that are made to find out how long one takes; the first does not count."""
@@ -83,9 +83,10 @@ def planned(
             "no picture is left to learn from", remedy="give more pictures, or --validation 0"
         )
     learnt = [pictures[example.name] for example in training]
-    seconds = _seconds(learnt, settings, start[1] if start is not None else None)
+    seconds = seconds_of_step(learnt, settings, start[1] if start is not None else None)
     if options.budget is not None:
-        settings = _within(settings, options, parse_duration(options.budget), seconds, len(folds))
+        budget = parse_duration(options.budget) / (1 + len(folds))
+        settings = within_budget(settings, options.set, budget, seconds)
     plan = Plan(
         asked=asked,
         data=digest,
@@ -123,10 +124,10 @@ def _folds(examples: Sequence[Example], count: int) -> tuple[tuple[str, ...], ..
     return tuple(tuple(sorted(part)) for part in parts)
 
 
-def _seconds(
+def seconds_of_step(
     pictures: Sequence[Picture], settings: Settings, start: Mapping[str, torch.Tensor] | None
 ) -> float:
-    """Seconds that a step takes on this machine."""
+    """Seconds that a step of a training takes on this machine."""
     times = []
     began = time.monotonic()
     for _ in first_steps(pictures, settings, _TIMED, start):
@@ -135,11 +136,21 @@ def _seconds(
     return min(times[1:])
 
 
-def _within(
-    settings: Settings, options: TrainOptions, budget: float, seconds: float, folds: int
+def within_budget(
+    settings: Settings, changes: Sequence[str], budget: float, seconds: float
 ) -> Settings:
-    """As many steps as a budget in seconds allows, and all that depends on it."""
-    steps = max(_LEAST_STEPS, int(_FOR_STEPS * budget / seconds / (1 + folds)))
+    """Give settings as many steps as there is time for, and all that depends on it.
+
+    Parameters
+    ----------
+    settings
+        Of the training.
+    changes
+        ``NAME=VALUE`` of settings that a person has chosen: these stay.
+    budget, seconds
+        Of the whole training, and of a step.
+    """
+    steps = max(_LEAST_STEPS, int(_FOR_STEPS * budget / seconds))
     own: dict[str, Any] = {
         "steps": steps,
         "warm_up": min(settings.warm_up, steps // 10),
@@ -147,5 +158,5 @@ def _within(
         "averaging": min(settings.averaging, max(0.9, 1 - 20 / steps)),
         "checkpoint_steps": max(20, steps // 10),
     }
-    named = {change.partition("=")[0] for change in options.set}
+    named = {change.partition("=")[0] for change in changes}
     return settings.model_copy(update={k: v for k, v in own.items() if k not in named})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cellwright.models.description import Description
+from cellwright.models.description import Description, Normalisation
 
 __all__ = ["card_lines"]
 
@@ -50,10 +50,7 @@ def _card(card: Description) -> Iterator[str]:
     maps = ", ".join(card.channels)
     yield f"network: {card.architecture.name}, {len(card.channels)} maps ({maps})"
     yield f"decoder: {card.decoder.name}, version {card.decoder.version}"
-    yield (
-        f"brightness: percentile {card.normalisation.low:g} of a plane becomes 0, "
-        f"{card.normalisation.high:g} becomes 1, cut off at {_span(card.normalisation.clip)}"
-    )
+    yield f"brightness: {_brightness(card.normalisation)}"
     yield f"tiles: {card.tile} px, with {card.halo} px around them"
     yield "trained on:" if card.sources else "trained on: not stated"
     for origin in card.sources:
@@ -68,6 +65,15 @@ def _card(card: Description) -> Iterator[str]:
     ):
         yield f"{title}:" if part else f"{title}: not stated"
         yield from (f"  {line}" for line in _tree(part))
+
+
+def _brightness(how: Normalisation) -> str:
+    cut = f", cut off at {_span(how.clip)}" if how.clip is not None else ""
+    if how.how == "linear":
+        return f"intensity {how.zero:g} becomes 0, {how.one:g} becomes 1, in every plane{cut}"
+    if how.how == "deviations":
+        return f"the mean of a plane becomes 0, its standard deviation 1{cut}"
+    return f"percentile {how.low:g} of a plane becomes 0, {how.high:g} becomes 1{cut}"
 
 
 def _span(ends: tuple[float, float]) -> str:

@@ -11,8 +11,10 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
+    model_serializer,
     model_validator,
 )
 
@@ -107,24 +109,42 @@ class Normalisation(_Part):
 
     Attributes
     ----------
+    how
+        ``percentiles``: two percentiles of the whole plane, all its colours together, become 0
+        and 1. ``deviations``: its mean becomes 0, its standard deviation 1. ``linear``: two
+        intensities, the same in every plane, become 0 and 1.
     low, high
-        Percentiles of the whole plane, all its colours together, that become 0 and 1.
+        The percentiles.
+    zero, one
+        The intensities of ``linear``; 0 and 1 leave a plane as it is.
     clip
         Scaled intensities are cut off here: a speck a hundred times brighter than any object says
-        no more than one twice as bright.
+        no more than one twice as bright. None where nothing is cut off.
     """
 
+    how: Literal["percentiles", "deviations", "linear"] = "percentiles"
     low: float = Field(1.0, ge=0, lt=100)
     high: float = Field(99.8, gt=1, le=100)
-    clip: tuple[float, float] = (-0.5, 2.0)
+    zero: float = 0.0
+    one: float = 1.0
+    clip: tuple[float, float] | None = (-0.5, 2.0)
 
     @model_validator(mode="after")
     def _in_order(self) -> Normalisation:
         if self.low >= self.high:
             raise ValueError("low must be less than high")
-        if self.clip[0] > 0 or self.clip[1] < 1:
+        if self.zero >= self.one:
+            raise ValueError("zero must be less than one")
+        if self.clip is not None and (self.clip[0] > 0 or self.clip[1] < 1):
             raise ValueError("clip must leave 0 to 1 as it is")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what says nothing: such a file is that of a version without these names."""
+        said: dict[str, Any] = write(self)
+        usual = {"how": "percentiles", "zero": 0.0, "one": 1.0}
+        return {k: v for k, v in said.items() if k not in usual or v != usual[k]}
 
 
 class Citation(_Part):
@@ -191,6 +211,10 @@ class Description(_Part):
     tile, halo, multiple
         Side of a tile and width of the border around it that is computed and thrown away (px);
         height and width of what the network takes are multiples of `multiple`.
+    least
+        Shortest side (px) that the network takes.
+    side
+        Side (px) of the squares that it takes, if it takes no other: a tile with its halo.
     fingerprint
         What its training pictures looked like.
     calibration
@@ -230,6 +254,8 @@ class Description(_Part):
     tile: int = Field(ge=1, le=16384)
     halo: int = Field(ge=0, le=4096)
     multiple: int = Field(ge=1, le=4096)
+    least: int = Field(1, ge=1, le=16384)
+    side: int | None = Field(None, ge=1, le=16384)
     fingerprint: Json = {}
     calibration: Json = {}
     scores: Json = {}
@@ -241,6 +267,10 @@ class Description(_Part):
             raise ValueError("two channels have the same name")
         if self.tile % self.multiple:
             raise ValueError(f"the tile must be a multiple of {self.multiple}")
+        if self.least > 1 and self.least % self.multiple:
+            raise ValueError(f"the shortest side must be a multiple of {self.multiple}")
+        if self.side is not None and (self.side != self.tile + 2 * self.halo or self.multiple > 1):
+            raise ValueError("a side that is fixed is a tile with its halo, and multiple is 1")
         if not self.diameters[0] <= self.diameter <= self.diameters[1]:
             raise ValueError("the diameter must lie in the range of diameters")
         telling = [name for name in self.channels if name.startswith(CLASS)]
@@ -251,7 +281,14 @@ class Description(_Part):
     @property
     def smallest(self) -> int:
         """Smallest side (px) of which something is left without its halo."""
-        return self.multiple * (2 * self.halo // self.multiple + 1)
+        return max(self.least, self.multiple * (2 * self.halo // self.multiple + 1))
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what says nothing: such a file is that of a version without these names."""
+        said: dict[str, Any] = write(self)
+        usual = {"least": 1, "side": None}
+        return {k: v for k, v in said.items() if k not in usual or v != usual[k]}
 
 
 def parse_description(section: Any, where: str) -> Description:

@@ -123,8 +123,7 @@ def read_model_file(path: str | Path) -> ModelFile:
             "this bioimage.io package has no section `config: cellwright`: it does not say which "
             "decoder makes objects of the network's output",
             where=where,
-            remedy="use it in the program that it was made for, or train a model with "
-            "`cellwright train`",
+            remedy="`cellwright models import` makes a model of it where that can be told",
         )
     description = parse_description(section, where)
     parts = parts_of(rdf, files, where)
@@ -257,6 +256,12 @@ def _check_parts(
         raise UsageError(
             f"the test picture is {height} × {width}, not multiples of {description.multiple}",
             where=where,
+        )
+    if min(height, width) < description.least or (
+        description.side is not None and {height, width} != {description.side}
+    ):
+        raise UsageError(
+            f"the test picture is {height} × {width}, which the network does not take", where=where
         )
     wanted = (1, len(description.channels), height, width)
     if test_output.shape != wanted or test_output.dtype != np.float32:

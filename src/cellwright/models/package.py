@@ -11,20 +11,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cellwright.core.errors import UnreadableError, UnsupportedError
-from cellwright.models.description import Description
+from cellwright.models.description import Description, Normalisation
 
-__all__ = ["RDF", "Parts", "make_rdf", "parts_of", "rdf_problems", "rdf_text", "read_rdf"]
+__all__ = [
+    "RDF", "Parts", "make_rdf", "parts_of", "rdf_problems", "rdf_text", "read_rdf", "validated",
+]  # fmt: skip
 
 RDF = "rdf.yaml"
-_ALSO_RDF = "bioimageio.yaml"  # its newer name
+ALSO_RDF = "bioimageio.yaml"  # its newer name
 _RDF_VERSION = "0.5.4"
 """The oldest that can say all this, so that older tools read it too."""
-_SUPPORTED = "0.5."
+OURS, FOREIGN = ("0.5",), ("0.4", "0.5")
+"""Versions of bioimage.io in which models are written here, and from which they are imported."""
 _BARE_EXPONENT = re.compile(r'^( *(?:"(?:[^"\\]|\\.)*": )?-?\d+)(e[-+]\d+)(?=,?$)', re.M)
 """A number without a decimal point before its exponent, alone in its line or after its name."""
 _LARGEST_JSON, _LARGEST_YAML = 4_000_000, 250_000  # bytes; YAML is read a hundred times slower
@@ -95,24 +98,7 @@ def make_rdf(description: Description, files: Mapping[str, bytes], opset: int) -
                 "axes": _axes(COLOURS, description, output=False),
                 "data": {"type": "float32"},
                 "test_tensor": named(TEST_INPUT),
-                "preprocessing": [
-                    {
-                        "id": "scale_range",
-                        "kwargs": {
-                            "axes": ["channel", "y", "x"],
-                            "min_percentile": description.normalisation.low,
-                            "max_percentile": description.normalisation.high,
-                            "eps": EPSILON,
-                        },
-                    },
-                    {
-                        "id": "clip",
-                        "kwargs": {
-                            "min": description.normalisation.clip[0],
-                            "max": description.normalisation.clip[1],
-                        },
-                    },
-                ],
+                "preprocessing": list(_preprocessing(description.normalisation)),
             }
         ],
         "outputs": [
@@ -136,6 +122,20 @@ def make_rdf(description: Description, files: Mapping[str, bytes], opset: int) -
     }
 
 
+def _preprocessing(how: Normalisation) -> Iterator[dict[str, Any]]:
+    together = {"axes": ["channel", "y", "x"]}
+    if how.how == "linear":
+        numbers = {"mean": how.zero, "std": how.one - how.zero}
+        yield {"id": "fixed_zero_mean_unit_variance", "kwargs": numbers}
+    elif how.how == "deviations":
+        yield {"id": "zero_mean_unit_variance", "kwargs": {**together, "eps": EPSILON}}
+    else:
+        ends = {"min_percentile": how.low, "max_percentile": how.high}
+        yield {"id": "scale_range", "kwargs": {**together, **ends, "eps": EPSILON}}
+    if how.clip is not None:
+        yield {"id": "clip", "kwargs": {"min": how.clip[0], "max": how.clip[1]}}
+
+
 def _axes(
     channels: tuple[str, ...], description: Description, *, output: bool
 ) -> list[dict[str, Any]]:
@@ -151,6 +151,8 @@ def _axes(
             axis["size"] = {"tensor_id": IMAGE, "axis_id": name}
             if description.halo:
                 axis["halo"] = description.halo
+        elif description.side is not None:
+            axis["size"] = description.side
         else:
             axis["size"] = {"min": description.smallest, "step": description.multiple}
         axes.append(axis)
@@ -164,17 +166,28 @@ def rdf_text(rdf: Mapping[str, Any]) -> bytes:
     return (_BARE_EXPONENT.sub(r"\1.0\2", text) + "\n").encode()
 
 
-def read_rdf(files: Mapping[str, bytes], where: str) -> dict[str, Any]:
+def read_rdf(
+    files: Mapping[str, bytes], where: str, versions: Sequence[str] = OURS
+) -> dict[str, Any]:
     """Read the resource description of a package.
+
+    Parameters
+    ----------
+    files
+        Of the package, by name.
+    where
+        The package, for messages.
+    versions
+        Of bioimage.io that are taken.
 
     Raises
     ------
     UnreadableError
         If there is none, or it is neither JSON nor YAML.
     UnsupportedError
-        If it describes something else than a model of bioimage.io 0.5.
+        If it describes something else than a model of these versions.
     """
-    text = files.get(RDF, files.get(_ALSO_RDF))
+    text = files.get(RDF, files.get(ALSO_RDF))
     if text is None:
         raise UnreadableError(
             f"this zip is no model: it has no {RDF}",
@@ -187,9 +200,10 @@ def read_rdf(files: Mapping[str, bytes], where: str) -> dict[str, Any]:
             f"its {RDF} does not describe a model", where=where, remedy="give a model package"
         )
     version = str(rdf.get("format_version"))
-    if not version.startswith(_SUPPORTED):
+    if not version.startswith(tuple(f"{known}." for known in versions)):
         raise UnsupportedError(
-            f"it is a bioimage.io package of format {version!r:.40}, and only 0.5 is read",
+            f"it is a bioimage.io package of format {version!r:.40}, and only "
+            f"{' and '.join(versions)} is read",
             where=where,
             remedy="update the package with bioimageio.spec, or update cellwright",
         )
@@ -261,10 +275,14 @@ def parts_of(rdf: Mapping[str, Any], files: Mapping[str, bytes], where: str) -> 
             remedy="ask its maker for weights in a single ONNX file",
         )
     attachments = rdf.get("attachments")
+    tests = [  # of the versions 0.5 and 0.4
+        _at(rdf, f"{way}puts", 0, "test_tensor") or _at(rdf, f"test_{way}puts", 0)
+        for way in ("in", "out")
+    ]
     return Parts(
         _checked(weights, files, where),
-        _checked(_at(rdf, "inputs", 0, "test_tensor"), files, where),
-        _checked(_at(rdf, "outputs", 0, "test_tensor"), files, where),
+        _checked(tests[0], files, where),
+        _checked(tests[1], files, where),
         tuple(
             _checked(entry, files, where)
             for entry in (attachments if isinstance(attachments, list) else ())
@@ -288,7 +306,8 @@ def _checked(entry: Any, files: Mapping[str, bytes], where: str) -> str:
     name = source.removeprefix("./") if isinstance(source, str) else ""
     if name not in files:
         raise UnreadableError(
-            f"its {RDF} names a file {str(source)[:200]!r} that is not in the zip",
+            f"its {RDF} names a file {str(source)[:200]!r} that is not in the zip"
+            + (", and nothing is downloaded" if "://" in name else ""),
             where=where,
             remedy="get the model again",
         )
@@ -310,14 +329,27 @@ def rdf_problems(rdf: Mapping[str, Any]) -> list[str]:
     list
         One sentence for each problem; empty for a valid description.
     """
+    return validated(rdf)[1]
+
+
+def validated(rdf: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Validate a resource description as `rdf_problems` does, and fill in what it leaves out.
+
+    Returns
+    -------
+    tuple
+        The description with its defaults, in plain JSON types, and its problems.
+    """
     if any(_at(entry, "output_of") for entry in rdf.get("inputs") or ()):
-        return ["inputs: an input that is another model's output is not followed"]
+        return {}, ["inputs: an input that is another model's output is not followed"]
     from bioimageio.spec import InvalidDescr, ValidationContext, build_description
 
     copy = json.loads(json.dumps(rdf))  # the library changes what it is given
     context = ValidationContext(perform_io_checks=False, log_warnings=False, disable_cache=True)
     built = build_description(copy, context=context)
-    return list(_errors(built)) if isinstance(built, InvalidDescr) else []
+    if isinstance(built, InvalidDescr):
+        return {}, list(_errors(built))
+    return built.model_dump(mode="json"), []
 
 
 def _errors(built: Any) -> Iterator[str]:

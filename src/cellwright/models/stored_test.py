@@ -89,9 +89,10 @@ def run_test(
 
 
 def normalised(batch: Numbers, how: Normalisation) -> Floats:
-    """Scale each picture of a batch so that two percentiles of it become 0 and 1, and cut it off.
+    """Scale each picture of a batch as a model asks for, and cut it off.
 
-    These are ``scale_range`` and ``clip`` of bioimage.io, over channels, rows and columns together.
+    These are ``scale_range``, ``zero_mean_unit_variance`` over channels, rows and columns together,
+    or ``fixed_zero_mean_unit_variance``, and ``clip`` of bioimage.io.
 
     Parameters
     ----------
@@ -111,9 +112,19 @@ def normalised(batch: Numbers, how: Normalisation) -> Floats:
     >>> normalised(ramp, Normalisation(low=0, high=50)).round(3)[0, 0, 0, ::5].tolist()
     [0.0, 1.0, 2.0]
     """
-    ends = np.percentile(batch, [how.low, how.high], axis=(1, 2, 3), keepdims=True)
-    scaled = (batch - ends[0]) / (ends[1] - ends[0] + EPSILON)
-    return np.asarray(np.clip(scaled, *how.clip), np.float32)
+    axes = (1, 2, 3)
+    if how.how == "linear":
+        scaled = (batch - how.zero) / (how.one - how.zero)
+    elif how.how == "deviations":
+        numbers = np.asarray(batch, np.float64)
+        spread = numbers.std(axis=axes, keepdims=True)
+        scaled = (numbers - numbers.mean(axis=axes, keepdims=True)) / (spread + EPSILON)
+    else:
+        ends = np.percentile(batch, [how.low, how.high], axis=axes, keepdims=True)
+        scaled = (batch - ends[0]) / (ends[1] - ends[0] + EPSILON)
+    if how.clip is not None:
+        scaled = np.clip(scaled, *how.clip)
+    return np.asarray(scaled, np.float32)
 
 
 def array_of(content: bytes, name: str, where: str) -> Numbers:

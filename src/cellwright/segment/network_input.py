@@ -10,7 +10,10 @@ import numpy as np
 from cellwright.core.image import Array
 from cellwright.core.method import PlaneSource
 
-__all__ = ["SAMPLES", "Normalisation", "sampled", "three_channels", "unit_range"]
+__all__ = [
+    "SAMPLES", "UNCUT", "Normalisation", "sampled", "three_channels", "unit_deviation",
+    "unit_range",
+]  # fmt: skip
 
 SAMPLES = 3
 """Samples of a colour picture that count: a fourth says how opaque it is."""
@@ -25,6 +28,9 @@ STRIP = 2**22
 CLIP = (-0.5, 2.0)
 """Normalised intensities are cut off here: a speck a hundred times brighter than any object says
 no more than one twice as bright."""
+
+UNCUT = (-np.inf, np.inf)
+"""Nothing is cut off."""
 
 _EXACT = 24
 """Bits of whole numbers that float32 holds exactly."""
@@ -128,6 +134,28 @@ def unit_range(
     if bottom == top:  # a few objects on an empty ground
         bottom, top = least, most
     return Normalisation(bottom, top, clip)
+
+
+def unit_deviation(sample: Array, clip: tuple[float, float] = UNCUT) -> Normalisation:
+    """Mean and standard deviation of a plane, all samples of a colour picture together.
+
+    Parameters
+    ----------
+    sample
+        (Y, X) or (Y, X, S): the plane, or some of its pixels.
+    clip
+        Where normalised intensities are cut off.
+
+    Examples
+    --------
+    >>> found = unit_deviation(np.array([1, 3]))
+    >>> found.low, found.high
+    (2.0, 3.0)
+    """
+    parts = sample.astype(np.float64) / 4  # sums and squares of most numbers are numbers
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = 4 * float(parts.mean()), 4 * float(parts.std())
+    return Normalisation(mean, mean + spread, clip)
 
 
 def three_channels(values: Array) -> Array:

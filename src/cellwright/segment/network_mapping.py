@@ -14,7 +14,13 @@ from cellwright.core.method import PlaneSource
 from cellwright.models.description import CLASS, Description
 from cellwright.models.model import Model
 from cellwright.segment.decoder import decoder_of
-from cellwright.segment.network_input import Normalisation, sampled, unit_range
+from cellwright.segment.network_input import (
+    UNCUT,
+    Normalisation,
+    sampled,
+    unit_deviation,
+    unit_range,
+)
 from cellwright.segment.network_maps import UNIT, Answer, Quantised, fill_maps
 from cellwright.segment.network_size import (
     HUGE,
@@ -176,7 +182,7 @@ class _Showing:
         fill_maps(
             scaled, self.answer, maps, every=description.channels, unit=UNIT,
             tile=description.tile, halo=description.halo, multiple=description.multiple,
-            told=self.told,
+            least=description.least, side=description.side, told=self.told,
         )  # fmt: skip
         return Mapped(scaled, maps, normalisation, size, scale)
 
@@ -191,7 +197,12 @@ def kept_channels(description: Description) -> tuple[str, ...]:
 
 def _normalisation(plane: PlaneSource, model: Model) -> Normalisation:
     wanted = model.description.normalisation
-    return unit_range(sampled(plane), wanted.low, wanted.high, wanted.clip)
+    clip = wanted.clip or UNCUT
+    if wanted.how == "linear":
+        return Normalisation(wanted.zero, wanted.one, clip)
+    if wanted.how == "deviations":
+        return unit_deviation(sampled(plane), clip)
+    return unit_range(sampled(plane), wanted.low, wanted.high, clip)
 
 
 def _scale(diameter: float | None, model: Model) -> float:

@@ -98,6 +98,8 @@ def fill_maps(
     tile: int,
     halo: int,
     multiple: int,
+    least: int = 1,
+    side: int | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> int:
     """Let the network look at a plane.
@@ -121,6 +123,10 @@ def fill_maps(
         Side of a core and the width around it, in the network's pixels.
     multiple
         Of which the network's input sides must be.
+    least
+        Shortest side that the network takes.
+    side
+        Side of the squares that it takes, if it takes no other: a tile with its halo.
     told
         Hears how many cores are done, and of how many.
 
@@ -135,7 +141,10 @@ def fill_maps(
         If its answer is not a number somewhere.
     """
     rows, columns = plane.shape
-    whole = rows * columns <= (tile + 2 * halo) ** 2
+    if side is None:
+        whole = rows * columns <= (tile + 2 * halo) ** 2
+    else:
+        whole, least = max(rows, columns) <= side, side
     grid = Grid((rows, columns), max(rows, columns) if whole else tile)
     factors = np.array(
         [(unit if name.endswith("_offset") else 1.0) / steps_of(name) for name in maps.channels],
@@ -145,7 +154,7 @@ def fill_maps(
     seen = 0
     for index, core in enumerate(grid):
         window = _aligned(core.grown((rows, columns), 0 if whole else halo), multiple)
-        pixels = _padded(three_channels(plane.read(window)), multiple)
+        pixels = _padded(three_channels(plane.read(window)), multiple, least)
         seen += pixels.shape[1] * pixels.shape[2]
         found = answer(pixels[None])[0, picked]
         down, right = core.within(window)
@@ -172,9 +181,11 @@ def _aligned(window: Window, multiple: int) -> Window:
     )
 
 
-def _padded(pixels: Array, multiple: int) -> Array:
-    """Repeat the last row and column until the sides are multiples."""
-    rows, columns = (-length % multiple for length in pixels.shape[1:])
+def _padded(pixels: Array, multiple: int, least: int) -> Array:
+    """Repeat the last row and column until the sides are multiples, and long enough."""
+    rows, columns = (
+        max(least - length, -length % multiple) for length in pixels.shape[1:]
+    )  # the shortest side is a multiple itself
     if not rows and not columns:
         return np.ascontiguousarray(pixels)
     return np.pad(pixels, ((0, 0), (0, rows), (0, columns)), mode="edge")
