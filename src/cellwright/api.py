@@ -53,11 +53,13 @@ __all__ = [
     "segment",
     "segment_image",
     "train",
+    "tune",
     "write_image_zarr",
 ]
 
 if TYPE_CHECKING:
     from cellwright.learn.job import Trained
+    from cellwright.learn.tuning import Tuned
 
 Inputs = str | Path | Sequence[str | Path]
 
@@ -332,6 +334,55 @@ def train(
     )
     draw_page(folder, listener)
     return done
+
+
+def tune(
+    source: str | Path,
+    out: str | Path,
+    *,
+    source_format: str = "auto",
+    images: str | Path | None = None,
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+    **options: Any,
+) -> Tuned:
+    """Try settings of a training on annotated pictures, or go on where the folder left off.
+
+    Parameters
+    ----------
+    source, source_format, images, listener, cancel
+        As of `train`.
+    out
+        Folder of the search; it gets what was tried, what mattered, and the best settings.
+    **options
+        Fields of `cellwright.learn.options.TuneOptions`.
+
+    Raises
+    ------
+    UsageError
+        If the extra ``[train]`` is not installed, the annotations have errors or are too few, or
+        the folder holds another search.
+    InputError, RunError
+        If something cannot be read or written, or no trial can be finished.
+    """
+    require_train()
+    from cellwright.learn.options import TuneOptions
+    from cellwright.learn.tuning import tune_model
+
+    try:
+        asked = TuneOptions(**options)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UsageError(f"{problem['loc'][0]}: {problem['msg']}") from error
+    return tune_model(
+        Path(source),
+        Path(out),
+        asked,
+        source_format=source_format,
+        images=_path(images),
+        listener=listener,
+        cancel=cancel,
+    )
 
 
 def split_options(options: dict[str, Any]) -> tuple[AnalyzeOptions, Execution]:

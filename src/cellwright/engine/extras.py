@@ -8,7 +8,7 @@ from cellwright.core.errors import UsageError
 
 __all__ = ["require_train"]
 
-_TRAIN = ("torch", "onnx", "onnxscript")
+_TRAIN = ("torch", "onnx", "onnxscript", "optuna")
 
 
 def require_train() -> None:
