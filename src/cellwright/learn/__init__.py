@@ -1,1 +1,1 @@
-"""Training: the only room with torch. Its door is `cellwright.learn.training.train`."""
+"""Training: the only room with torch. Its doors are `cellwright.learn.job` and `tuning`."""
