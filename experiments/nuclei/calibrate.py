@@ -19,7 +19,7 @@ def main(path: str, data: str, out: str) -> None:
     model = read_model(path)
     answer = Network(model.weights).run
     _, examples = training_and_validation(Path(data))
-    found = calibrated([judged(model, answer, example) for example in examples])
+    found = calibrated([judged(model, answer, example, {}) for example in examples])
     estimates = estimates_of(found.summary.overall)
     file = Path(out)
     known = json.loads(file.read_text("utf-8")) if file.exists() else {}
