@@ -90,7 +90,10 @@ def main(run: str, path: str, fitted: str | None = None) -> None:
         cite=CITATIONS,
         object="nucleus",
         architecture=Architecture(
-            name="instance", options=settings.model_dump(mode="json")["architecture"]
+            name="instance",
+            options=settings.model_dump(mode="json", exclude={"architecture": {"name"}})[
+                "architecture"
+            ],
         ),
         decoder=Decoder(name="votes", version=1, options=DECODER),
         channels=settings.architecture.channels,
