@@ -12,10 +12,9 @@ from pathlib import Path
 from cellwright.datasets.example import examples_in
 from cellwright.engine.onnx import Network
 from cellwright.evaluation.summary import summarise
-from cellwright.learn.calibrating import SCORES
-from cellwright.learn.judging import judged, scores_of
+from cellwright.learn.calibrating import SCORES, kept_scores
+from cellwright.learn.judging import judged
 from cellwright.models.model import model_named
-from cellwright.segment.network_confidence import confidence_of, least_confidence
 
 
 def main(name: str, data: str) -> None:
@@ -28,8 +27,7 @@ def main(name: str, data: str) -> None:
     for example in examples_in(folder):
         region = folder / "roi" / example.image.name
         found = judged(model, answer, replace(example, region=region), {})
-        unsure = confidence_of(found.traits, calibration) < least_confidence(calibration)
-        scores += scores_of([found], [unsure])
+        scores += kept_scores([found], calibration)
         print(example.name, *(f"{scores[-1][s]:.3f}" for s in ("f1_50", "dsb_ap_50")), flush=True)
     summary = summarise(scores, {}).overall
     for score, estimate in summary.scores.items():
