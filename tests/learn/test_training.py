@@ -24,7 +24,7 @@ from cellwright.learn.architectures.unet import Unet
 from cellwright.learn.batches import Sampling
 from cellwright.learn.curve import STEPS, Curve
 from cellwright.learn.pictures import Picture
-from cellwright.learn.training import Settings, average_of, rate_at, train
+from cellwright.learn.training import Settings, average_of, last_step, rate_at, train
 
 
 def settings_of(**changes: Any) -> Settings:
@@ -313,3 +313,9 @@ def test_bfloat16_is_near(tmp_path: Path, pictures: list[Picture]) -> None:
     for name, value in exact.state_dict().items():
         if value.is_floating_point():
             torch.testing.assert_close(near.state_dict()[name], value, atol=0.05, rtol=0.2)
+
+
+def test_a_network_that_has_learnt_nothing_yet_is_given_time() -> None:
+    said = settings_of(steps=100, fall=3, patience=2)
+    assert last_step(said, [(step, 0.001) for step in range(10, 60, 10)]) == 100
+    assert last_step(said, [(10, 0.0), (20, 0.0), (30, 0.3), (40, 0.3), (50, 0.3)]) == 53

@@ -15,6 +15,8 @@ from cellwright.core.errors import CancelledError, UsageError
 from cellwright.engine.events import CancelToken, Event, StepFinished
 from cellwright.io.label_image import encode_labels
 from cellwright.learn.options import TuneOptions
+from cellwright.learn.plan import changed
+from cellwright.learn.training import Settings
 from cellwright.learn.tuning import Tuned, tune_model
 from cellwright.simulate.nuclei import simulate_nuclei
 
@@ -62,12 +64,17 @@ def test_a_search_that_was_stopped_goes_on_and_ends(dataset: Path, tmp_path: Pat
     assert states.count("fail") == 1
     assert len(states) - states.count("fail") == 3
     first, stopped, again = (done.trials.iloc[n] for n in (0, 1, 2))
-    assert first["decoder.foreground"] == 0.5  # what train would choose
-    same = [name for name in done.trials.columns if "." in name or name == "learning_rate"]
+    assert first["decoding.foreground"] == 0.5  # what train would choose
+    same = [name for name in done.trials.columns if name not in {"trial", "state", "score"}]
     pd.testing.assert_series_equal(stopped[same], again[same], check_names=False)
     best = json.loads((out / "best.json").read_text("utf-8"))
     assert best["score"] == pytest.approx(done.trials["score"].max())
     assert best["set"] == list(done.best)
+    # what was tried can be given to train as it stands
+    assert changed(Settings(), done.best).decoding["foreground"] > 0
+    assert [change.partition("=")[0] for change in done.best] == [
+        "learning_rate", "sampling.changed", "sampling.diameter", "decoding.foreground",
+    ]  # fmt: skip
     assert (out / "trials.csv").exists()
     more = tune_model(dataset, out, options(4))
     assert len(more.trials) == len(states) + 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cellwright.evaluation.intervals import Interval
     from cellwright.learn.job import Trained
 
-__all__ = ["VERB"]
+__all__ = ["VERB", "Annotations", "difference_facts", "within"]
 
 NOT_BETTER = 1
 _SHOWN = ("semantic_iou", "dsb_ap_50", "dsb_ap_mean", "f1_50", "pooled_count_error_percent")
@@ -66,8 +66,8 @@ def _facts(done: Trained) -> dict[str, Any]:
         "model": None if done.model is None else str(done.model),
         "better": done.better,
         "scores": scores,
-        "against": [_told(one) for one in done.against],
-        "forgotten": [_told(one) for one in done.forgotten],
+        "against": [difference_facts(one) for one in done.against],
+        "forgotten": [difference_facts(one) for one in done.forgotten],
         "out": str(done.folder),
         "page": _page(done),
     }
@@ -80,7 +80,8 @@ def _page(done: Trained) -> str | None:
     return str(path) if path.is_file() else None
 
 
-def _told(one: Difference) -> dict[str, Any]:
+def difference_facts(one: Difference) -> dict[str, Any]:
+    """A difference for JSON."""
     return {
         "score": one.score, "value": one.value, "other": one.other,
         "difference": one.difference, "low": one.interval.low, "high": one.interval.high,
@@ -93,7 +94,7 @@ def _lines(done: Trained) -> list[str]:
         lines.append(f"on {len(done.result.scores)} pictures that it has not learnt from:")
         for name in _SHOWN:
             estimate = done.result.summary.overall.scores[name]
-            lines.append(f"  {name}: {estimate.value:.3f}{_within(estimate.interval)}")
+            lines.append(f"  {name}: {estimate.value:.3f}{within(estimate.interval)}")
     for title, differences in (
         ("against the model that it began with:", done.against),
         ("on pictures that this one was made for:", done.forgotten),
@@ -101,7 +102,7 @@ def _lines(done: Trained) -> list[str]:
         if differences:
             lines.append(title)
             lines += [
-                f"  {one.score}: {one.difference:+.3f}{_within(one.interval)}, "
+                f"  {one.score}: {one.difference:+.3f}{within(one.interval)}, "
                 f"{one.other:.3f} before"
                 for one in differences
             ]
@@ -117,7 +118,8 @@ def _lines(done: Trained) -> list[str]:
     return [*lines, *shown, f"model: {done.model}"]
 
 
-def _within(interval: Interval) -> str:
+def within(interval: Interval) -> str:
+    """An interval behind its number; nothing if it is not known."""
     return "" if interval.low is None else f" [{interval.low:.3f}, {interval.high:.3f}]"
 
 

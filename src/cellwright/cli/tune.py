@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cellwright.cli.face import progress
 from cellwright.cli.interrupt import CANCEL
-from cellwright.cli.train import Annotations
+from cellwright.cli.train import Annotations, difference_facts, within
 from cellwright.cli.verb import Asked, Output, Verb
 from cellwright.learn.options import TuneOptions
 
@@ -41,32 +41,25 @@ def _run(asked: Asked) -> int:
 def _facts(done: Tuned) -> dict[str, Any]:
     return {
         "trials": len(done.trials),
+        "architecture": done.architecture,
         "best": list(done.best),
         "importance": dict(done.importance),
-        "against_first": [
-            {
-                "score": one.score,
-                "difference": one.difference,
-                "low": one.interval.low,
-                "high": one.interval.high,
-            }
-            for one in done.against_first
-        ],
+        "against_first": [difference_facts(one) for one in done.against_first],
         "out": str(done.folder),
     }
 
 
 def _lines(done: Tuned) -> list[str]:
-    lines = ["best: " + " ".join(f"--set {change}" for change in done.best)]
+    changes = " ".join(f"--set {change}" for change in done.best)
+    lines = [f"best: --architecture {done.architecture} {changes}"]
     if done.importance:
         told = ", ".join(f"{name} {share:.0%}" for name, share in done.importance.items())
         lines.append(f"what mattered: {told}")
     if not done.against_first:
         lines.append("no trial was better than the settings that train chooses by itself")
     for one in done.against_first:
-        low, high = one.interval.low, one.interval.high
-        within = "" if low is None else f" [{low:+.3f}, {high:+.3f}]"
-        lines.append(f"  {one.score}: {one.difference:+.3f}{within} on pictures that no trial saw")
+        told = f"{one.difference:+.3f}{within(one.interval)}"
+        lines.append(f"  {one.score}: {told} on pictures that no trial saw")
     return [*lines, f"search: {done.folder}"]
 
 

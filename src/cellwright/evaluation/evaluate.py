@@ -126,47 +126,19 @@ def evaluate(
     listener: Listener = silent,
     cancel: CancelToken | None = None,
 ) -> Evaluation:
-    """Score label images against the truth, and write ``scores.csv`` and ``summary.json``.
-
-    Where tables say of which class objects are, or how sure the found ones, ``classes.csv``,
-    ``confusion.csv``, ``precision_recall.csv`` and ``reliability.csv`` are written too.
+    """Score label images against the truth, and write what came out.
 
     Parameters
     ----------
-    labels
-        A folder of label images, a run, or one label image.
-    truth
-        A folder of label images that are right, of the same paths or names, or one.
-    out
-        Folder for the two files.
-    kinds
-        A table with the columns ``image`` and ``kind``: a summary for each kind as well.
-    against
-        Other label images of the same pictures, to be compared with: ``comparison.csv`` tells
-        for each of a few scores how they differ, picture by picture.
-    found_objects, truth_objects
-        Tables with a row an object: ``image``, ``label``, ``class``, ``confidence``. By default
-        ``cells.csv`` of a run or ``classes.csv`` of a dataset, if either is there.
-    split
-        The file or rule that says which pictures these are, for the card.
+    labels, truth, out, kinds, against, found_objects, truth_objects, split, listener, cancel
+        As of `cellwright.evaluate`, which is the door.
     draw
         Makes ``gallery.html``.
-    listener
-        Is told what goes on.
-    cancel
-        Stops between two pictures; nothing is written then.
-
-    Returns
-    -------
-    Evaluation
-        The table, the summary, the scores of each picture.
 
     Raises
     ------
-    UsageError
-        For arguments that make no sense; nothing was started.
-    RunError
-        If there is nothing to score, or the folder cannot be written to.
+    UsageError, RunError
+        As there.
 
     Examples
     --------

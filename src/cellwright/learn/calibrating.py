@@ -21,7 +21,7 @@ from cellwright.evaluation.summary import GroupSummary, Summary, summarise
 from cellwright.learn.judging import Judged, scores_of
 from cellwright.segment.network_confidence import confidence_of, fitted, least_confidence
 
-__all__ = ["LEAST", "Calibrated", "calibrated", "estimates_of"]
+__all__ = ["LEAST", "Calibrated", "calibrated", "estimates_of", "kept_scores"]
 
 LEAST = 0.2
 """Objects that are right with less probability are left out. On the validation pictures of the
@@ -83,9 +83,8 @@ def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = Non
     parts = min(PARTS, len(set(groups)))
     if not enough or parts == 1:
         calibration = dict(known or {})
-        least = least_confidence(calibration)
         confidence = [confidence_of(one.traits, calibration) for one in pictures]
-        return _kept(pictures, calibration, confidence, least)
+        return _kept(pictures, calibration, confidence)
     confidence = _cross_fitted(pictures, groups, parts)
     every = np.concatenate(confidence)
     kept = every >= LEAST
@@ -102,21 +101,29 @@ def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = Non
         "how": f"logistic regression on the validation pictures; error cross-fitted in {parts} "
         "parts",
     }
-    return _kept(pictures, calibration, confidence, LEAST)
+    return _kept(pictures, calibration, confidence)
 
 
 def _kept(
     pictures: Sequence[Judged],
     calibration: Mapping[str, Any],
     confidence: Sequence[Array],
-    least: float,
 ) -> Calibrated:
     """Score pictures without what is too unsure."""
+    least = least_confidence(calibration)
     kinds = {picture.example.name: picture.example.kind for picture in pictures}
     kept = tuple(sure >= least for sure in confidence)
     scores = scores_of(pictures, [~left for left in kept])
     summary = summarise(scores, kinds)
     return Calibrated(calibration, tuple(scores), summary, tuple(confidence), kept)
+
+
+def kept_scores(
+    pictures: Sequence[Judged], calibration: Mapping[str, Any]
+) -> tuple[PictureScore, ...]:
+    """Scores of pictures without what a model of this calibration leaves out by itself."""
+    confidence = [confidence_of(one.traits, calibration) for one in pictures]
+    return _kept(pictures, calibration, confidence).scores
 
 
 def estimates_of(summary: GroupSummary) -> dict[str, dict[str, float | None]]:

@@ -30,6 +30,8 @@ def temperature_of(pictures: Sequence[Judged]) -> float | None:
         What was found in them; only objects count that are one of the truth's whose class is
         known.
     """
+    if not pictures:
+        return None
     logits = np.concatenate([one.classes[one.true_classes >= 0] for one in pictures])
     truth = np.concatenate([one.true_classes[one.true_classes >= 0] for one in pictures])
     if len(truth) < _LEAST or not logits.shape[1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from cellwright.datasets.annotation import Drawn, Entry
 from cellwright.datasets.check import Checked, Finding, check
 from cellwright.datasets.convert import AUTO, convert, opened
 from cellwright.datasets.example import Example, examples_in
+from cellwright.datasets.writing import flat_name
 from cellwright.engine.events import CancelToken, Listener, Message, silent
 
 __all__ = ["Dataset", "dataset_of"]
@@ -58,8 +60,8 @@ def dataset_of(
     source
         Folder, file or zip of annotations.
     copy
-        Folder that gets a copy in our own layout, where the source has another one; what is there
-        already is used again.
+        Folder that gets a copy in our own layout, where the source has another one. It is made
+        anew each time: what was drawn may have changed.
     source_format, images
         As of `cellwright.datasets.convert.convert`.
     leave_out
@@ -79,22 +81,28 @@ def dataset_of(
     )
     faulty = {one.image for one in checked.findings if one.fault.verdict == "error"}
     if faulty and not leave_out:
-        raise UsageError(_errors(checked), where=str(source), remedy="; ".join((
-            "correct them, or leave these pictures out with --leave-out",
-        )))  # fmt: skip
+        raise UsageError(
+            _errors(checked),
+            where=str(source),
+            remedy="correct them, or leave these pictures out with --leave-out",
+        )
     for one in sorted(checked.findings, key=lambda one: one.fault.verdict)[:_SHOWN]:
         listener(Message("notice", f"{one.image}: {one.fault.what}; {one.fault.remedy}"))
     folder = source
     if checked.source_format != _FOLDER or images is not None:
         folder = copy
-        if not copy.exists():
-            convert(
-                source, copy, source_format=checked.source_format, images=images,
-                listener=listener, cancel=cancel,
-            )  # fmt: skip
+        if copy.exists():
+            shutil.rmtree(copy)
+        convert(
+            source, copy, source_format=checked.source_format, images=images,
+            listener=listener, cancel=cancel,
+        )  # fmt: skip
+    # a copy has no folders within folders: names are as `convert` makes them
+    faulty = {flat_name(name) for name in faulty}
+    groups = {flat_name(name): flat_name(first) for name, first in checked.groups.items()}
     with opened(folder, _FOLDER) as (_, entries):
-        classes, class_of = _classes({entry.name: _drawn(entry) for entry in entries})
-    groups = checked.groups
+        usable = [entry for entry in entries if entry.name not in faulty]
+        classes, class_of = _classes({entry.name: _drawn(entry) for entry in usable})
     examples = []
     for example in examples_in(folder):
         stem = example.image.stem

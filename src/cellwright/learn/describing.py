@@ -16,7 +16,6 @@ from cellwright.models.description import (
     Description,
     Normalisation,
     ObjectClass,
-    Origin,
 )
 
 __all__ = ["PERCENTILES", "described", "name_from"]
@@ -65,7 +64,6 @@ def described(
     licence: str,
     classes: Sequence[str] = (),
     start: Description | None = None,
-    source: Origin | None = None,
 ) -> Description:
     """Describe a model before it is calibrated and scored.
 
@@ -81,8 +79,6 @@ def described(
         Names of the kinds of objects that it tells apart.
     start
         Model that it began with: its sources are sources of this one too.
-    source
-        The pictures.
     """
     architecture, sampling = settings.architecture, settings.sampling
     multiple = architecture.multiple
@@ -93,6 +89,9 @@ def described(
     if decoder is None:
         options = _DECODING.get(architecture.decoder, {})
         decoder = Decoder(name=architecture.decoder, version=1, options=options)
+    if settings.decoding:
+        options = {**decoder.options, **settings.decoding}
+        decoder = decoder.model_copy(update={"options": options})
     known = start.classes if start is not None and not classes else ()
     made = tuple(
         ObjectClass(name=word, colour=_COLOURS[index % len(_COLOURS)])
@@ -122,5 +121,5 @@ def described(
         tile=_TILE,
         halo=_HALO * multiple,
         multiple=multiple,
-        sources=((*start.sources,) if start is not None else ()) + ((source,) if source else ()),
+        sources=start.sources if start is not None else (),
     )

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cellwright.core.errors import UsageError
+from torch import nn
+
+from cellwright.core.errors import InputError, UsageError
 from cellwright.datasets.convert import AUTO
 from cellwright.engine.allocation import keep_freed_memory
 from cellwright.engine.events import CancelToken, Listener, Message, silent
 from cellwright.engine.files import write_atomic
 from cellwright.engine.onnx import Network
 from cellwright.evaluation.comparison import Difference, compare, difference_of
-from cellwright.evaluation.picture import PictureScore
-from cellwright.learn.calibrating import Calibrated, calibrated, estimates_of
+from cellwright.learn.calibrating import Calibrated, calibrated, estimates_of, kept_scores
 from cellwright.learn.classifying import ACCURACY, accuracies, scored_objects, temperature_of
 from cellwright.learn.dataset import Dataset, dataset_of
 from cellwright.learn.describing import PERCENTILES, described, name_from
@@ -33,7 +34,7 @@ from cellwright.learn.runs import Runs
 from cellwright.learn.stored_plan import Plan
 from cellwright.models.description import Description
 from cellwright.models.model import Model, model_named
-from cellwright.segment.network_confidence import confidence_of, least_confidence
+from cellwright.segment.network_model import decoding_of
 
 __all__ = ["CANDIDATE", "MODEL", "PREVIEW", "PRIMARY", "Trained", "is_better", "train_model"]
 
@@ -164,9 +165,8 @@ def train_model(
     answer = answer_of(network)
     known = dict(model.description.calibration) if model is not None else {}
     result = calibrated(found, known) if found else None
-    temperature = temperature_of(found) if found else None
     calibration = dict(result.calibration) if result is not None else known
-    if temperature is not None:
+    if (temperature := temperature_of(found)) is not None:
         calibration["temperature"] = temperature
     objects = None
     if result is not None:
@@ -175,26 +175,25 @@ def train_model(
         )
     against: tuple[Difference, ...] = ()
     forgotten: tuple[Difference, ...] = ()
-    if model is not None and result is not None:
-        old = runs.judged(model, Network(model.weights).run, [one.example.name for one in found])
-        against = _differences(result.scores, found, _kept(old, known), old)
-    if model is not None and also is not None:
-        more = dataset_of(also, out / _ALSO, leave_out=True, listener=listener, cancel=cancel)
-        new = runs.judged_examples(Model(description, b""), answer, more)
-        old = runs.judged_examples(model, Network(model.weights).run, more)
-        forgotten = _differences(_kept(new, calibration), new, _kept(old, known), old)
+    if model is not None:
+        before = Network(model.weights).run
+        classes = [one.name for one in model.description.classes]
+        same = classes == [one.name for one in description.classes]
+        if result is not None:
+            old = runs.judged(model, before, [one.example.name for one in found])
+            against = _differences(calibration, found, known, old, same_classes=same)
+        if also is not None:
+            more = dataset_of(also, out / _ALSO, leave_out=True, listener=listener, cancel=cancel)
+            new = runs.judged_examples(Model(description, b""), answer, more)
+            old = runs.judged_examples(model, before, more)
+            forgotten = _differences(calibration, new, known, old, same_classes=same)
     better = not against or is_better(against)
     write_outcome(out, result, objects, against, forgotten)
     curve: tuple[LearningPoint, ...] = ()
     if options.learning_curve and plan.validation:
-        fewer = {n: scores_of(one) for n, one in runs.with_fewer().items()}
-        curve = learning_curve(fewer | {len(plan.training): scores_of(found)}, PRIMARY)
-        write_learning_curve(out, curve)
+        curve = _curve(out, plan, runs, found)
         listener(Message("notice", would_more_help(curve)))
-    path = out / (MODEL if better or options.accept else CANDIDATE)
-    (out / (CANDIDATE if path.name == MODEL else MODEL)).unlink(missing_ok=True)
     learnt = [example for example in data.examples if example.name in set(plan.training)]
-    weights, norms = to_weights(network)
     description = description.model_copy(
         update={
             "calibration": calibration,
@@ -202,9 +201,26 @@ def train_model(
             "fingerprint": fingerprint_of(learnt, Model(description, b""), answer),
         }
     )
+    path = _packaged(out, network, description, usable=better or options.accept)
+    return Trained(out, path, plan, result, against, forgotten, better=better, curve=curve)
+
+
+def _packaged(out: Path, network: nn.Module, description: Description, *, usable: bool) -> Path:
+    """Write the model file; there is one of the two names only."""
+    path, other = (out / name for name in ((MODEL, CANDIDATE) if usable else (CANDIDATE, MODEL)))
+    other.unlink(missing_ok=True)
+    weights, norms = to_weights(network)
     text = _TEXT.format(name=description.name, kind=description.object)
     package(path, description, weights, norms, text)
-    return Trained(out, path, plan, result, against, forgotten, better=better, curve=curve)
+    return path
+
+
+def _curve(out: Path, plan: Plan, runs: Runs, found: Sequence[Judged]) -> tuple[LearningPoint, ...]:
+    """Train on fewer pictures, and write how good that was; all before anything is left out."""
+    fewer = {number: scores_of(one) for number, one in runs.with_fewer().items()}
+    points = learning_curve(fewer | {len(plan.training): scores_of(found)}, PRIMARY)
+    write_learning_curve(out, points)
+    return points
 
 
 def is_better(against: Sequence[Difference]) -> bool:
@@ -224,18 +240,23 @@ def is_better(against: Sequence[Difference]) -> bool:
 
 
 def _differences(
-    scores: Sequence[PictureScore],
+    calibration: Mapping[str, Any],
     found: Sequence[Judged],
-    old_scores: Sequence[PictureScore],
+    old_calibration: Mapping[str, Any],
     old: Sequence[Judged],
+    *,
+    same_classes: bool,
 ) -> tuple[Difference, ...]:
     """Differences between two models on the same pictures, in the same order."""
-    differences = compare(scores, old_scores)
+    differences = compare(kept_scores(found, calibration), kept_scores(old, old_calibration))
     told = accuracies(found)
     if not all(map(math.isnan, told)):
-        # a model that tells no classes is right about none of them
-        before = [0.0 if math.isnan(one) else one for one in accuracies(old)]
-        differences.append(difference_of(ACCURACY, list(zip(told, before, strict=True))))
+        # a model that tells no classes, or others, is right about none of them
+        before = accuracies(old) if same_classes else [0.0] * len(old)
+        pairs = [
+            (now, 0.0 if math.isnan(then) else then) for now, then in zip(told, before, strict=True)
+        ]
+        differences.append(difference_of(ACCURACY, pairs))
     return tuple(differences)
 
 
@@ -243,7 +264,7 @@ def _described(
     out: Path, options: TrainOptions, plan: Plan, data: Dataset, model: Model | None
 ) -> Description:
     start = model.description if model is not None else None
-    return described(
+    description = described(
         plan.settings,
         plan.nature,
         name=options.name or name_from(out.resolve().name),
@@ -252,9 +273,10 @@ def _described(
         classes=data.classes,
         start=start,
     )
-
-
-def _kept(found: Sequence[Judged], calibration: Mapping[str, Any]) -> list[PictureScore]:
-    """Scores without what a model leaves out by itself."""
-    least = least_confidence(calibration)
-    return scores_of(found, [confidence_of(one.traits, calibration) < least for one in found])
+    try:
+        decoding_of(description)
+    except InputError as error:
+        raise UsageError(
+            error.what.removeprefix("its "), remedy="change the setting that begins with decoding"
+        ) from error
+    return description

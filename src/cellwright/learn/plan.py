@@ -38,6 +38,10 @@ the number of objects, at the least, at the most. Ten times as many objects do n
 as many steps: they are more of the same."""
 
 
+_FREE = (["rates"], ["decoding"])
+"""Settings that hold names which are not there before."""
+
+
 class Nature(BaseModel):
     """What a dataset is like.
 
@@ -251,7 +255,7 @@ def changed(settings: Settings, changes: Sequence[str]) -> Settings:
         part: Any = content
         for key in path:
             part = part.get(key) if isinstance(part, dict) else None
-        if not found or not isinstance(part, dict) or (last not in part and path != ["rates"]):
+        if not found or not isinstance(part, dict) or (last not in part and path not in _FREE):
             raise UsageError(
                 f"there is no setting {change!r}",
                 remedy="write NAME=VALUE, with a name of plan.json such as steps or sampling.side",

@@ -56,6 +56,8 @@ _STRIDE = 1_000_003
 
 _BETTER = 1e-3
 """By which a score must be higher than the best one before it to count as progress."""
+_LEARNT = 0.05
+"""Score from which on a lack of progress counts: before, a network has not learnt anything yet."""
 
 Look = Callable[[int, nn.Module], float]
 """Given the number of steps made and the averaged network, tells how good it is: more is better."""
@@ -97,6 +99,8 @@ class Settings(BaseModel):
         By what the learning rate of a part of the network is multiplied.
     start
         Hash of the model file whose weights it begins with; None for random ones.
+    decoding
+        Options of the decoder that differ from those it has by itself.
     precision
         In which numbers the network reckons; weights are float32 always.
     """
@@ -119,6 +123,7 @@ class Settings(BaseModel):
     update: Update = "all"
     rates: Mapping[str, float] = {}
     start: str | None = None
+    decoding: Mapping[str, Any] = {}
     precision: Literal["float32", "bfloat16"] = "float32"
 
     @model_validator(mode="after")
@@ -150,7 +155,7 @@ def last_step(settings: Settings, looks: Sequence[tuple[int, float]]) -> int:
     """
     best, without = -math.inf, 0
     for step, score in looks:
-        without = 0 if score > best + _BETTER else without + 1
+        without = 0 if score > best + _BETTER or best < _LEARNT else without + 1
         best = max(best, score)
         if settings.patience and without >= settings.patience:
             return min(settings.steps, step + settings.fall)

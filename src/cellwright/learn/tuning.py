@@ -35,7 +35,7 @@ from cellwright.engine.events import (
 from cellwright.engine.files import write_atomic
 from cellwright.evaluation.comparison import Difference, compare
 from cellwright.evaluation.picture import PictureScore
-from cellwright.learn.calibrating import calibrated
+from cellwright.learn.calibrating import calibrated, kept_scores
 from cellwright.learn.dataset import Dataset, dataset_of
 from cellwright.learn.describing import PERCENTILES, described
 from cellwright.learn.judging import Judged, answer_of, judged, scores_of
@@ -48,7 +48,6 @@ from cellwright.learn.stored_plan import digest_of
 from cellwright.learn.training import Look, Settings, average_of, train
 from cellwright.models.description import Description
 from cellwright.models.model import Model
-from cellwright.segment.network_confidence import confidence_of, least_confidence
 
 __all__ = ["BEST", "IMPORTANCE", "TRIALS", "Tuned", "tune_model"]
 
@@ -67,9 +66,6 @@ _MOST_FAILED = 3
 """Times as many trials as were asked for are begun, if the others fail."""
 _MADE = {TrialState.COMPLETE, TrialState.PRUNED}
 
-_LEVEL = "foreground"
-"""Option that all decoders have."""
-
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
@@ -81,9 +77,8 @@ class Tuned:
         Where it is.
     trials
         One row a trial, in the order in which they were made.
-    best
-        Changes of settings that were best, as ``NAME=VALUE``; those of the decoder begin with
-        ``decoder.``.
+    architecture, best
+        Of the best trial: its architecture, and the settings that were tried, as ``NAME=VALUE``.
     importance
         From a setting to the share of the differences that it explains.
     against_first
@@ -93,6 +88,7 @@ class Tuned:
 
     folder: Path
     trials: pd.DataFrame
+    architecture: str
     best: tuple[str, ...]
     importance: Mapping[str, float]
     against_first: tuple[Difference, ...]
@@ -148,7 +144,7 @@ def tune_model(
     _take_up(study)
     if not study.trials:
         study.enqueue_trial(search.first())
-    done = sum(trial.state.is_finished() for trial in study.trials)
+    done = sum(trial.state in _MADE for trial in study.trials)
     listener(PhaseStarted(_PHASE, max(0, options.trials - done)))
     for _ in range(_MOST_FAILED * options.trials):
         if sum(one.state in _MADE for one in study.trials) >= options.trials:
@@ -247,8 +243,8 @@ class _Search:
         found: dict[str, Any] = {
             "learning_rate": base.learning_rate,
             "sampling.changed": base.sampling.changed,
-            "sampling.diameter": 1.0,
-            "decoder.foreground": 0.5,
+            "scale": 1.0,
+            "decoding.foreground": 0.5,
         }
         return found | ({"architecture": next(iter(self._bases))} if len(self._bases) > 1 else {})
 
@@ -280,28 +276,30 @@ class _Search:
         content["learning_rate"] = trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True)
         sampling = content["sampling"]
         sampling["changed"] = trial.suggest_float("sampling.changed", 0.0, 1.0)
-        scale = trial.suggest_float("sampling.diameter", 0.6, 1.8, log=True)
+        scale = trial.suggest_float("scale", 0.6, 1.8, log=True)
         sampling["diameter"] = round(sampling["diameter"] * scale, 2)
+        level = trial.suggest_float("decoding.foreground", 0.2, 0.8)
+        content["decoding"] = {**content["decoding"], "foreground": round(level, 3)}
         settings = Settings.model_validate(content)
         nature = self._seen_at(scale) if "size" not in settings.architecture.channels else None
-        description = described(
+        return settings, described(
             settings, nature or self._nature, name="trial", kind="cell", licence="CC0-1.0",
             classes=self._data.classes if name == "instance" else (),
         )  # fmt: skip
-        level = trial.suggest_float("decoder.foreground", 0.2, 0.8)
-        options = {**description.decoder.options, _LEVEL: level}
-        decoder = description.decoder.model_copy(update={"options": options})
-        return settings, description.model_copy(update={"decoder": decoder})
 
     def _seen_at(self, scale: float) -> Nature:
         """The pictures of a network that sees them at one scale."""
         return self._nature.model_copy(update={"diameter": self._nature.diameter * scale})
 
     def _look(self, trial: Trial, description: Description) -> Look:
-        def look(step: int, network: nn.Module) -> float:
+        looks = 0
+
+        def look(step: int, network: nn.Module) -> float:  # noqa: ARG001 - as of any look
+            nonlocal looks
             found = self._judged(network, description, self._validation)
             score = float(np.mean([one[SCORE] for one in scores_of(found)]))
-            trial.report(score, step)
+            trial.report(score, looks)  # the pruner's warm-up counts looks
+            looks += 1
             if trial.should_prune():
                 raise optuna.TrialPruned
             return score
@@ -314,14 +312,12 @@ class _Search:
         model = Model(description, b"")
         return [judged(model, answer_of(network), example, {}) for example in examples]
 
-    def _tested(self, trial: FrozenTrial) -> list[PictureScore]:
+    def _tested(self, trial: FrozenTrial) -> tuple[PictureScore, ...]:
         """Scores of a finished trial on pictures that no trial has seen."""
         _, description = self._suggested(FixedTrial(trial.params))
         _, network = average_of(self._out / _PHASE / f"{trial.number:04}")
         chosen = calibrated(self._judged(network, description, self._validation)).calibration
-        found = self._judged(network, description, self._test)
-        least = least_confidence(chosen)
-        return scores_of(found, [confidence_of(one.traits, chosen) < least for one in found])
+        return kept_scores(self._judged(network, description, self._test), chosen)
 
     def finished(self, study: optuna.Study, complete: Sequence[FrozenTrial]) -> Tuned:
         """Compare the best trial with the first, and write everything down."""
@@ -348,19 +344,20 @@ class _Search:
         against: tuple[Difference, ...] = ()
         if best.number != first.number:
             against = tuple(compare(self._tested(best), self._tested(first)))
-        settings, description = self._suggested(FixedTrial(best.params))
+        settings, _ = self._suggested(FixedTrial(best.params))
         changes = (
             f"learning_rate={settings.learning_rate:.4g}",
             f"sampling.changed={settings.sampling.changed:.3g}",
             f"sampling.diameter={settings.sampling.diameter:.4g}",
+            f"decoding.foreground={settings.decoding['foreground']:.3g}",
         )
         content = {
             "trial": best.number,
             "architecture": settings.architecture.name,
             "set": list(changes),
-            "decoder": description.decoder.options,
             "score": best.value,
         }
         text = json.dumps(content, indent=1) + "\n"
         write_atomic(self._out / BEST, text.encode(), self._out)
-        return Tuned(self._out, table, changes, importance, against)
+        name = settings.architecture.name
+        return Tuned(self._out, table, name, changes, importance, against)

@@ -25,6 +25,8 @@ SETTINGS: Mapping[str, str] = {
     "rates.head": "Factor of the learning rate of the head",
     "rates.class_head": "Factor of the learning rate of the head of the classes",
     "start": "Hash of the model that it began with; chosen with --from",
+    "decoding": "Options of the decoder that differ from those it has by itself",
+    "decoding.foreground": "Least probability of an object",
     "precision": "Numbers in which the network reckons: float32 or bfloat16",
     "sampling.side": "Side of a patch, in pixels",
     "sampling.count": "Patches in a step",

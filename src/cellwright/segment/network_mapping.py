@@ -118,7 +118,8 @@ def map_plane(
         If the plane is too large at this scale.
     """
     showing = _Showing(plane, model, answer, _normalisation(plane, model), make, told)
-    if diameter is not None or "size" not in model.description.channels:
+    description = model.description
+    if diameter is not None or description.frame or "size" not in description.channels:
         return showing.at(Size(diameter, 0))
     size = showing.size()
     if size.diameter is None:

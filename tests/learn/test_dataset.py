@@ -1,0 +1,60 @@
+"""Annotations of any format as training takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cellwright.core.errors import UsageError
+from cellwright.core.image import Array
+from cellwright.datasets.example import read_labels
+from cellwright.io.label_image import encode_labels
+from cellwright.learn.dataset import dataset_of
+from cellwright.simulate.nuclei import simulate_nuclei
+
+
+def put(folder: Path, name: str, plane: Array) -> None:
+    file = folder / f"{name}.tif"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(encode_labels(plane, "YX"))
+
+
+def dataset(folder: Path, masks: str = "labels") -> Path:
+    for seed in range(3):
+        pixels, labels = simulate_nuclei((64, 64), n=5, diameter_px=14, seed=seed)
+        put(folder / "images", f"p{seed}", pixels)
+        put(folder / masks, f"p{seed}", labels)
+    return folder
+
+
+def test_our_own_layout_is_used_where_it_lies(tmp_path: Path) -> None:
+    source = dataset(tmp_path / "source")
+    found = dataset_of(source, tmp_path / "copy")
+    assert [example.name for example in found.examples] == ["p0", "p1", "p2"]
+    assert {example.image.parent for example in found.examples} == {source / "images"}
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_copy_follows_what_was_drawn_since(tmp_path: Path) -> None:
+    source = dataset(tmp_path / "source", "masks")  # StarDist's layout
+    first = dataset_of(source, tmp_path / "copy")
+    assert {example.image.parent for example in first.examples} == {tmp_path / "copy" / "images"}
+    before = read_labels(first.examples[0])
+    drawn = before.copy()
+    drawn[drawn == 1] = 0
+    put(source / "masks", "p0", drawn)
+    second = dataset_of(source, tmp_path / "copy")
+    np.testing.assert_array_equal(read_labels(second.examples[0]) > 0, drawn > 0)
+
+
+@pytest.mark.parametrize("masks", ["labels", "masks"])
+def test_labels_that_cannot_be_read_are_named_or_left_out(tmp_path: Path, masks: str) -> None:
+    source = dataset(tmp_path / "source", masks)
+    (source / masks / "p1.tif").write_bytes(b"II*\0 and no more")
+    with pytest.raises(UsageError, match="p1") as caught:
+        dataset_of(source, tmp_path / "copy")
+    assert "--leave-out" in caught.value.remedy
+    found = dataset_of(source, tmp_path / "copy", leave_out=True)
+    assert [example.name for example in found.examples] == ["p0", "p2"]
