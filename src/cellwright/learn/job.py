@@ -198,7 +198,9 @@ def train_model(
         update={
             "calibration": calibration,
             "scores": {_HELD_OUT: estimates_of(result.summary.overall)} if result else {},
-            "fingerprint": fingerprint_of(learnt, Model(description, b""), answer),
+            "fingerprint": fingerprint_of(
+                learnt, Model(description, b""), answer, listener, cancel
+            ),
         }
     )
     path = _packaged(out, network, description, usable=better or options.accept)
