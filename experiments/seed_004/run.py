@@ -16,14 +16,16 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
+from skimage.measure import regionprops_table
+from skimage.segmentation import find_boundaries
 
 from cellwright.api import segment
 from cellwright.core.image import Array
-from cellwright.datasets.example import examples_in, read_labels
 from cellwright.engine.events import Event, Message
 from cellwright.evaluation.picture import PictureScore, score_picture
 from cellwright.io.label_image import decode_labels, encode_labels
@@ -34,6 +36,7 @@ from cellwright.learn.options import TrainOptions
 AROUND = 12
 """Pixels around drawn cells that are known too: a neighbour begins there, or there is none."""
 SHOWN = ("boundary_f1", "f1_50", "semantic_iou")
+SHAPES = ("area", "perimeter", "aspect_ratio")
 SECOND = "_second"
 WAYS = {
     "ours": TrainOptions(
@@ -51,14 +54,19 @@ WAYS = {
 }  # fmt: skip
 
 
+def drawn(data: Path) -> Iterator[tuple[Path, Array]]:
+    """Pictures with their labels. The set has a table of another form than ours."""
+    for image in sorted((data / "images").iterdir()):
+        yield image, decode_labels(data / "labels" / f"{image.stem}.png").pixels()
+
+
 def prepared(data: Path, folder: Path) -> Path:
     """Copy pictures and labels, with the parts in which cells were drawn."""
     for part in ("images", "labels", "roi"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    for example in examples_in(data):
-        labels = read_labels(example)
-        stem = example.image.stem
-        (folder / "images" / example.image.name).write_bytes(example.image.read_bytes())
+    for image, labels in drawn(data):
+        stem = image.stem
+        shutil.copy(image, folder / "images" / image.name)
         (folder / "labels" / f"{stem}.tif").write_bytes(encode_labels(labels, "YX"))
         region = encode_labels(region_of(labels).astype(np.uint8), "YX")
         (folder / "roi" / f"{stem}.tif").write_bytes(region)
@@ -71,23 +79,48 @@ def region_of(labels: Array) -> Array:
     return grown
 
 
-def two_people(data: Path) -> dict[str, PictureScore]:
-    """Scores of a second person's drawings against the first one's."""
-    found = {}
-    for example in examples_in(data):
-        other = data / "labels" / f"{example.image.stem}{SECOND}.png"
+def outlines_right(truth: Array, found: Array) -> float:
+    """Share of pixels that are outline in both or in neither, as the seed counted.
+
+    Outlines are the outermost pixels of each cell. Nearly all pixels are none, so that a picture
+    without any would have some 0.97.
+    """
+    lines: list[Array] = []
+    for labels in (truth, found):
+        lines.append(find_boundaries(labels, mode="inner"))  # type: ignore[no-untyped-call]
+    return float(np.mean(lines[0] == lines[1]))
+
+
+def shapes(labels: Array) -> dict[str, float]:
+    """Medians over cells: area and perimeter in pixels, and width by height of the box."""
+    table = regionprops_table(  # type: ignore[no-untyped-call]
+        labels.astype(np.int64), properties=("area", "perimeter", "bbox")
+    )
+    wide, high = (table[f"bbox-{axis + 2}"] - table[f"bbox-{axis}"] for axis in (1, 0))
+    columns = (table["area"], table["perimeter"], wide / high)
+    return {
+        name: float(np.median(column)) if len(column) else float("nan")
+        for name, column in zip(SHAPES, columns, strict=True)
+    }
+
+
+def told(name: str, truth: Array, found: Array) -> str:
+    """Line of a picture: labels within the part in which cells were drawn."""
+    score: PictureScore = score_picture(truth, found, image=name)
+    parts = [f"outline pixels right {outlines_right(truth, found):.3f}"]
+    parts += [f"{one} {score[one]:.3f}" for one in SHOWN]
+    parts += [f"median {one} {value:.4g}" for one, value in shapes(found).items()]
+    return f"{name}: " + ", ".join(parts)
+
+
+def two_people(data: Path) -> Iterator[str]:
+    """Lines of the drawings, and of a second person's against the first one's."""
+    for image, truth in drawn(data):
+        yield told(f"{image.stem}, as drawn", truth, truth)
+        other = data / "labels" / f"{image.stem}{SECOND}.png"
         if other.exists():
-            first, second = read_labels(example), decode_labels(other).pixels()
-            region = region_of(first)
-            found[example.image.stem] = score_picture(
-                np.where(region, first, 0), within(second, region), image=example.image.stem
-            )
-    return found
-
-
-def told(name: str, score: PictureScore) -> str:
-    """Line of a picture."""
-    return f"{name}: " + ", ".join(f"{one} {score[one]:.3f}" for one in SHOWN)
+            second = within(decode_labels(other).pixels(), region_of(truth))
+            yield told(f"{image.stem}, by a second person", truth, second)
 
 
 def heard(event: Event) -> None:
@@ -110,10 +143,10 @@ def main() -> None:
     done: Trained = train_model(dataset, asked.out / "training", options, listener=heard)
     assert done.model is not None
     assert done.result is not None
-    for score in done.result.scores:
-        print(told(f"{score.image}, left out", score))
-    for name, score in two_people(asked.data).items():
-        print(told(f"{name}, by a second person", score))
+    for one, kept in zip(done.judged, done.result.kept, strict=True):
+        print(told(f"{one.example.name}, left out", one.truth, one.without(~kept)))
+    for line in two_people(asked.data):
+        print(line)
     run = segment(asked.pictures, asked.out / "found", model=str(done.model))
     labels = asked.out / "labels"
     shutil.copytree(asked.out / "found" / "labels", labels, dirs_exist_ok=True)

@@ -81,6 +81,8 @@ class Trained:
         Whether it is better than what it began with, beyond the interval; True if with nothing.
     curve
         How good it would have been with fewer pictures; empty if nobody asked.
+    judged
+        What was found in the pictures that were held out, however unsure.
     """
 
     folder: Path
@@ -91,6 +93,7 @@ class Trained:
     forgotten: tuple[Difference, ...] = ()
     better: bool = True
     curve: tuple[LearningPoint, ...] = ()
+    judged: tuple[Judged, ...] = ()
 
 
 def train_model(
@@ -204,7 +207,10 @@ def train_model(
         }
     )
     path = _packaged(out, network, description, usable=better or options.accept)
-    return Trained(out, path, plan, result, against, forgotten, better=better, curve=curve)
+    return Trained(
+        out, path, plan, result, against, forgotten,
+        better=better, curve=curve, judged=tuple(found),
+    )  # fmt: skip
 
 
 def _packaged(out: Path, network: nn.Module, description: Description, *, usable: bool) -> Path:
