@@ -85,10 +85,11 @@ def outlines_right(truth: Array, found: Array) -> float:
     Outlines are the outermost pixels of each cell. Nearly all pixels are none, so that a picture
     without any would have some 0.97.
     """
-    lines: list[Array] = []
-    for labels in (truth, found):
-        lines.append(find_boundaries(labels, mode="inner"))  # type: ignore[no-untyped-call]
-    return float(np.mean(lines[0] == lines[1]))
+    one, other = (
+        find_boundaries(labels, mode="inner")  # type: ignore[no-untyped-call]
+        for labels in (truth, found)
+    )
+    return float(np.mean(one == other))
 
 
 def shapes(labels: Array) -> dict[str, float]:
