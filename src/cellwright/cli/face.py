@@ -92,7 +92,7 @@ class _Lines:
                     _say(f"{_PHASES.get(phase, phase)}: {total}")
             case StepFinished(phase, image, frame, seconds):
                 self._done += 1
-                if self._verbose:
+                if self._verbose and seconds:
                     _say(f"  {image!r} frame {frame}: {sum(seconds.values()):.2f} s")
                 elif phase in _TOLD and self._at_a_tenth():
                     _say(f"  {self._done} of {self._total}, {self._left()} left")
