@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cellwright.learn.packaging import NORMS, package
 from cellwright.models.description import Citation, Description, Origin
+from cellwright.models.learnt import LEARNT
 from cellwright.models.model import read_model
 
 
@@ -24,7 +25,10 @@ def main(model: str, card: str, out: str) -> None:
     described["cite"] = [Citation(**one) for one in told.get("cite", ())]
     described["sources"] = [Origin(**one) for one in told["sources"]]
     description = Description.model_validate(described)
-    package(Path(out), description, made.weights, made.attachments[NORMS], text)
+    package(
+        Path(out), description, made.weights, made.attachments[NORMS], text,
+        learnt=made.attachments.get(LEARNT),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

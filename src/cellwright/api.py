@@ -45,6 +45,7 @@ __all__ = [
     "check",
     "convert",
     "evaluate",
+    "join_models",
     "measure",
     "open_images",
     "read",
@@ -58,8 +59,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from cellwright.evaluation.summary import Summary
     from cellwright.learn.job import Trained
     from cellwright.learn.tuning import Tuned
+    from cellwright.models.ensemble import Ensemble
 
 Inputs = str | Path | Sequence[str | Path]
 
@@ -383,6 +386,88 @@ def tune(
         listener=listener,
         cancel=cancel,
     )
+
+
+def join_models(
+    models: Sequence[str | Path],
+    out: str | Path,
+    *,
+    name: str | None = None,
+    licence: str | None = None,
+    on: str | Path | None = None,
+    source_format: str = "auto",
+    images: str | Path | None = None,
+    leave_out: bool = False,
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+) -> tuple[Ensemble, Summary | None]:
+    """Join several models to one, whose network gives the mean of their maps.
+
+    Parameters
+    ----------
+    models
+        Names or paths, two at the least, that differ in their weights alone: channels, classes,
+        decoder, normalisation and size of objects are the same.
+    out
+        The file, which ends in ``.zip``.
+    name
+        Of the whole; that of the file if None.
+    licence
+        Of the whole, an SPDX identifier; needed only where the models have several.
+    on
+        Annotated pictures that none of the models has learnt from, in any format that `convert`
+        reads: the confidence is fitted to them, and the scores are of them. Without, the whole has
+        neither.
+    source_format, images
+        Of these, as of `convert`.
+    leave_out
+        Leave out pictures that one of the models has learnt from, with all of their groups, and
+        pictures with errors, which else stop everything.
+    listener
+        Is told what goes on.
+    cancel
+        Stops before the next picture.
+
+    Returns
+    -------
+    Ensemble
+        As it was written.
+    Summary or None
+        Scores over all pictures of `on`.
+
+    Raises
+    ------
+    UsageError
+        If the models cannot be joined, a network has learnt from the pictures, or the extra
+        ``[train]`` is not installed.
+    InputError, RunError
+        If something cannot be read or written.
+
+    Examples
+    --------
+    >>> join_models(["a.zip", "b.zip"], "both.zip", on="annotations/")  # doctest: +SKIP
+    """
+    from cellwright.models.ensemble import check_target, join, write_ensemble
+
+    path = Path(out)
+    check_target(path, models)
+    made, summary = join(models, name or path.stem, licence), None
+    if on is not None:
+        require_train()
+        from cellwright.learn.joining import calibrated_on
+
+        made, result = calibrated_on(
+            made,
+            Path(on),
+            source_format=source_format,
+            images=_path(images),
+            leave_out=leave_out,
+            listener=listener,
+            cancel=cancel,
+        )
+        summary = result.summary
+    write_ensemble(path, made)
+    return made, summary
 
 
 def split_options(options: dict[str, Any]) -> tuple[AnalyzeOptions, Execution]:

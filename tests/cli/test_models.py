@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.models import foreign_package
+from tests.models.tiny_model import make_weights, write_tiny
 
 from cellwright.cli.app import run_app
 from cellwright.cli.models import VERB
@@ -32,7 +33,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(*words: object, **others: Any) -> int:
     values: dict[str, Any] = {"inputs": tuple(Path(str(word)) for word in words), "name": None}
     values |= {"json_": False, "quiet": False, "verbose": False}
-    values |= {"decoder": None, "channels": None}
+    values |= {"decoder": None, "channels": None, "licence": None, "leave_out": False}
+    values |= {"out": None, "on": None, "images": None}
     return VERB.run(Asked(values | others, frozenset()))
 
 
@@ -106,7 +108,7 @@ def test_a_broken_file_in_the_folder_is_listed_as_such(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["tell"], "there is no `models tell`; choose list, info, check, import"),
+        (["tell"], "there is no `models tell`; choose list, info, check, import, join"),
         (["info"], "`models info` needs a model; cellwright models info NAME|PATH"),
         (["list", "x"], "`models list` takes no name; cellwright models info NAME"),
         (["check", "nowhere"], "there is no model 'nowhere'"),
@@ -147,6 +149,42 @@ def test_our_own_models_say_what_their_maps_are() -> None:
 def test_two_models_cannot_have_one_name() -> None:
     with pytest.raises(UsageError, match="cannot have one name"):
         run("import", FORMAT_1, FORMAT_1, name="x")
+
+
+def test_models_are_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = write_tiny(tmp_path / "other.zip", weights=make_weights(seed=2), name="other")
+    out = tmp_path / "both.zip"
+    assert run("join", FORMAT_1, other, out=out) == 0
+    said = capsys.readouterr().out
+    assert "both: 2 networks (tiny, other), 0.0 MB of weights" in said
+    assert "both: confidence: not fitted" in said
+    assert f"{out}: use it with --model {out}\n" in said
+    assert run("join", FORMAT_1, other, out=out, name="pair", json_=True) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["name"], facts["path"], facts["scores"]) == ("pair", str(out), {})
+    assert [one["name"] for one in facts["members"]] == ["tiny", "other"]
+    assert run("info", out) == 0
+    card = capsys.readouterr().out
+    assert "network: ensemble, 4 maps" in card
+    assert "the mean of 2 networks, each of which is asked:" in card
+    assert "  other: version 1, unet, CC0-1.0, weights " in card
+    assert run("check", out) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "others", "message"),
+    [
+        (["join", FORMAT_1], {}, "`models join` needs a file for the whole"),
+        (["join", FORMAT_1], {"out": Path("x.zip")}, "needs two models at the least"),
+        (["join", FORMAT_1], {"out": Path("x")}, "the file of a model ends in .zip"),
+        (["join", FORMAT_1, FORMAT_1], {"out": FORMAT_1}, "one of the models that are joined"),
+        (["check", FORMAT_1], {"out": Path("x.zip")}, "--out is for `models join`"),
+    ],
+)
+def test_what_cannot_be_joined(words: list[Any], others: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        run(*words, **others)
+    assert message in str(refusal.value)
 
 
 def test_a_card_never_writes_over_the_terminal() -> None:

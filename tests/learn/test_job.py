@@ -13,16 +13,21 @@ pytest.importorskip("torch", reason="the extra [train] is not installed")
 
 import torch
 
-from cellwright.core.errors import CancelledError, UsageError
+from cellwright.core.errors import CancelledError, UnsupportedError, UsageError
 from cellwright.core.image import Image
+from cellwright.datasets.example import examples_in, read_pixels
 from cellwright.engine.events import CancelToken, Event, StepFinished, silent
+from cellwright.engine.onnx import Network
 from cellwright.evaluation.comparison import Difference
 from cellwright.evaluation.intervals import Interval
 from cellwright.io.label_image import encode_labels
 from cellwright.learn.classifying import ACCURACY
 from cellwright.learn.job import CANDIDATE, MODEL, Trained, is_better, train_model
+from cellwright.learn.judging import answer_of
 from cellwright.learn.options import TrainOptions
+from cellwright.learn.training import average_of
 from cellwright.models.check import check_model
+from cellwright.models.learnt import Learnt, learnt_of, picture_hash
 from cellwright.models.model import read_model
 from cellwright.segment.network import NetworkMethod, NetworkOptions
 from cellwright.simulate.nuclei import simulate_nuclei
@@ -147,6 +152,101 @@ def test_folds_judge_every_picture_by_a_network_that_has_not_seen_it(
     assert sorted(score.image for score in done.result.scores) == [f"p{i}" for i in range(5)]
 
 
+@pytest.fixture(scope="session")
+def ensemble(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("joined") / "my cells"
+    return trained(dataset, folder, "steps=12", folds=2, ensemble=True)
+
+
+def test_the_networks_of_the_parts_become_one_model(ensemble: Trained, dataset: Path) -> None:
+    assert ensemble.model is not None
+    assert all(finding.passed for finding in check_model(ensemble.model))
+    assert not (ensemble.folder / "training").exists()
+    assert "whose networks are joined" in ensemble.plan.words()
+    model = read_model(ensemble.model)
+    card = model.description
+    assert card.architecture.name == "ensemble"
+    members = card.architecture.options["members"]
+    assert [one["name"] for one in members] == ["my-cells, part 1", "my-cells, part 2"]
+    assert {one["architecture"]["name"] for one in members} == {"instance"}
+    assert "the mean of 2 networks" in card.description
+    # the scores are those of the members, and said to be
+    assert ensemble.result is not None
+    assert sorted(score.image for score in ensemble.result.scores) == [f"p{i}" for i in range(5)]
+    assert list(card.scores) == ["members_out_of_fold"]
+    assert "members" in card.calibration["how"] or "too few" in card.calibration["how"]
+    # all pictures were learnt from by one of them or the other
+    pictures = [read_pixels(one) for one in examples_in(dataset)]
+    assert learnt_of(model) == Learnt(frozenset(map(picture_hash, pictures)), complete=True)
+    # its maps are the mean of those of the checkpoints
+    batch = np.random.default_rng(0).random((1, 3, 64, 96)).astype(np.float32)
+    networks = [average_of(ensemble.folder / "folds" / part)[1] for part in ("00", "01")]
+    each = [answer_of(network)(batch).astype(np.float64) for network in networks]
+    assert np.abs(each[0] - each[1]).max() > 0.01
+    np.testing.assert_allclose(Network(model.weights).run(batch), np.mean(each, 0), atol=1e-4)
+    np.testing.assert_allclose(answer_of(*networks)(batch), np.mean(each, 0), atol=1e-6)
+    pixels, _ = simulate_nuclei((96, 96), n=12, diameter_px=14, seed=9)
+    options = NetworkOptions(model=str(ensemble.model), confidence=0.0)
+    table = NetworkMethod().segment(Image(pixels, "YX"), options).labels["cell"].table
+    assert table is not None
+    assert {"class", "p_large", "confidence"} <= set(table.columns)
+
+
+def test_an_ensemble_that_was_stopped_goes_on_to_the_same_bytes(
+    dataset: Path, ensemble: Trained, tmp_path: Path
+) -> None:
+    cancel = CancelToken()
+    made = 0
+
+    def listen(event: Event) -> None:
+        nonlocal made
+        if isinstance(event, StepFinished) and event.phase == "training":
+            made += 1
+            if made == 15:  # in the second part
+                cancel.cancel()
+
+    options = {"folds": 2, "ensemble": True}
+    out = tmp_path / "my cells"
+    with pytest.raises(CancelledError):
+        trained(dataset, out, "steps=12", listener=listen, cancel=cancel, **options)
+    again = trained(dataset, out, "steps=12", **options)
+    assert again.model is not None
+    assert ensemble.model is not None
+    assert again.model.read_bytes() == ensemble.model.read_bytes()
+
+
+def test_a_training_does_not_go_on_from_an_ensemble(
+    dataset: Path, ensemble: Trained, tmp_path: Path
+) -> None:
+    with pytest.raises(UnsupportedError, match="it is an ensemble: several networks"):
+        trained(dataset, tmp_path / "t", from_=str(ensemble.model))
+    assert not (tmp_path / "t").exists()
+
+
+def test_networks_that_began_with_a_model_are_joined_too(
+    dataset: Path, model: Trained, tmp_path: Path
+) -> None:
+    options = {"from_": str(model.model), "folds": 2, "ensemble": True, "accept": True}
+    done = trained(dataset, tmp_path / "t", "steps=3", **options)
+    assert done.model is not None
+    assert len(done.against) > 0
+    # the calibration of the one network that they began with is not taken for theirs
+    assert "weights" not in read_model(done.model).description.calibration
+    assert all(finding.passed for finding in check_model(done.model))
+
+
+def test_a_plan_of_before_an_option_goes_on(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "t"
+    trained(dataset, out, preview=True)
+    plan = json.loads((out / "plan.json").read_text("utf-8"))
+    del plan["asked"]["ensemble"]
+    (out / "plan.json").write_text(json.dumps(plan), "utf-8")
+    trained(dataset, out, preview=True)
+    with pytest.raises(UsageError, match="differs in ensemble, folds"):
+        trained(dataset, out, preview=True, folds=2, ensemble=True)
+
+
 def test_what_is_not_better_than_its_beginning_is_only_a_candidate(
     dataset: Path, model: Trained, tmp_path: Path
 ) -> None:
@@ -185,6 +285,7 @@ def test_a_budget_decides_how_many_steps_are_made(dataset: Path, tmp_path: Path)
         ({"update": "heads"}, "--from"),
         ({"architecture": "resnet"}, "instance, unet"),
         ({"folds": 1}, "two --folds"),
+        ({"ensemble": True}, "--folds"),
         ({"set": ("stepps=3",)}, "stepps"),
         ({"set": ("sampling.side=33",)}, "33"),
     ],

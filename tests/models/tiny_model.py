@@ -21,11 +21,13 @@ SIDE = 32
 CHANNELS = ("foreground", "boundary", "distance", "size")
 
 
-def make_weights(maps: int = len(CHANNELS), **changes: Any) -> bytes:
+def make_weights(
+    maps: int = len(CHANNELS), *, seed: int = 1, opset: int = 20, **changes: Any
+) -> bytes:
     """Two convolutions with a ReLU between them, weights drawn at random from a fixed seed."""
     from onnx import TensorProto, helper, numpy_helper
 
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     shapes = {"w1": (4, 3, 3, 3), "b1": (4,), "w2": (maps, 4, 3, 3), "b2": (maps,)}
     pads = [1, 1, 1, 1]
     graph = helper.make_graph(
@@ -43,7 +45,7 @@ def make_weights(maps: int = len(CHANNELS), **changes: Any) -> bytes:
         ],
     )
     model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10, **changes
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10, **changes
     )
     return bytes(model.SerializeToString())
 

@@ -218,6 +218,24 @@ def test_curves_have_words(folder: Path) -> None:
     ]
 
 
+def test_an_ensemble_is_said_to_be_the_mean_of_its_parts(tmp_path: Path) -> None:
+    folder = tmp_path / "t"
+    content = by_hand.plan(folds=[["a", "b"], ["c", "d"]], validation=[])
+    content["asked"] |= {"folds": 2, "ensemble": True}
+    by_hand.write_plan(folder, content)
+    for part, names in (("00", ["a", "b"]), ("01", ["c", "d"])):
+        by_hand.write_run(folder / "folds" / part, names)
+    by_hand.write_scores(folder, by_hand.scores((9, 8, 7, 3)))
+    (folder / "model.zip").write_bytes(b"PK")
+    html = " ".join(write_training_page(folder).read_text("utf-8").split())
+    assert "is the mean of 2 networks. Each began with random weights" in html
+    assert "learnt from the 8 pictures but those of its part" in html
+    assert "Their mean was never judged" in html
+    assert "--ensemble" in html
+    assert "--from" not in Page(html).sections["files"]
+    assert "Teach it more" not in html
+
+
 def test_a_cross_validation_shows_its_parts(folder: Path) -> None:
     shutil.rmtree(folder / "training")
     by_hand.write_plan(folder, by_hand.plan(folds=[["a", "b"], ["c", "d"]], validation=[]))

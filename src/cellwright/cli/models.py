@@ -1,17 +1,23 @@
-"""`cellwright models`: which models there are, what they are for, and whether they are sound."""
+"""`cellwright models`: which models there are, what they are for, are they sound; and joined."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from cellwright.cli.face import progress
+from cellwright.cli.interrupt import CANCEL
 from cellwright.cli.verb import Asked, Output, Verb
 from cellwright.core.errors import InputError, UsageError
 from cellwright.core.method import Options
+
+if TYPE_CHECKING:
+    from cellwright.evaluation.summary import Summary
+    from cellwright.models.ensemble import Ensemble
 
 __all__ = ["VERB"]
 
@@ -19,9 +25,13 @@ _SOME_FAILED = 1
 
 
 class Naming(Options):
-    """What an imported model is called."""
+    """What an imported or joined model is called."""
 
-    name: str | None = Field(None, description="Name of an imported model; its own if not given.")
+    name: str | None = Field(
+        None,
+        description="Name of an imported model, or of joined ones; its own, or that of --out, if "
+        "not given.",
+    )
 
 
 class Foreign(Options):
@@ -34,6 +44,19 @@ class Foreign(Options):
         None,
         description="Maps of another program's network, in their order: foreground, border, or - "
         "for one that is not used, with commas.",
+    )
+
+
+class Joining(Options):
+    """What joined models do not say, and what their confidence is fitted to."""
+
+    licence: str | None = Field(
+        None, description="Of joined models that have several licences: an SPDX identifier."
+    )
+    leave_out: bool = Field(
+        False,
+        description="With --on: leave out pictures that a model has learnt from, with their "
+        "groups, and pictures with errors, which else stop everything.",
     )
 
 
@@ -165,12 +188,64 @@ def _import_one(path: Path, asked: Asked) -> dict[str, Any]:
     }
 
 
+def _join(names: Sequence[str], asked: Asked) -> int:
+    from cellwright.api import join_models
+
+    if asked["out"] is None:
+        raise UsageError(
+            "`models join` needs a file for the whole",
+            remedy="cellwright models join A.zip B.zip --out ENSEMBLE.zip",
+        )
+    with progress(asked) as listener:
+        made, summary = join_models(
+            names,
+            asked["out"],
+            name=asked["name"],
+            licence=asked["licence"],
+            on=asked["on"],
+            images=asked["images"],
+            leave_out=asked["leave_out"],
+            listener=listener,
+            cancel=CANCEL,
+        )
+    if asked["json_"]:
+        print(json.dumps(_joined(made, summary, asked["out"]), indent=1))
+    elif not asked["quiet"]:
+        for words in made.words:
+            print(f"{made.description.name}: {words}")
+        if summary is not None:
+            for score, estimate in made.description.scores["validation"].items():
+                print(f"  {score}: {_estimate(estimate)}")
+        print(f"{asked['out']}: use it with --model {asked['out']}")
+    return 0
+
+
+def _estimate(found: dict[str, float | None]) -> str:
+    ends = [found["low"], found["high"]]
+    around = "" if None in ends else f" [{ends[0]:.3f}, {ends[1]:.3f}]"
+    return f"{found['value']:.3f}{around}"
+
+
+def _joined(made: Ensemble, summary: Summary | None, out: Path) -> dict[str, Any]:
+    description = made.description
+    return {
+        "name": description.name,
+        "path": str(out),
+        "members": description.architecture.options["members"],
+        "weights_bytes": len(made.weights),
+        "calibration": dict(description.calibration),
+        "scores": {} if summary is None else summary.overall.to_json(),
+    }
+
+
 _ACTIONS: dict[str, Callable[[Sequence[str], Asked], int]] = {
     "list": _list,
     "info": _info,
     "check": _check,
     "import": _import,
+    "join": _join,
 }
+_OF_JOIN = ("out", "on", "images")
 
 
 def _run(asked: Asked) -> int:
@@ -182,13 +257,25 @@ def _run(asked: Asked) -> int:
             f"`models {action}` needs a model",
             remedy=f"cellwright models {action} {'PATH' if action == 'import' else 'NAME|PATH'}",
         )
+    if action != "join" and (given := [name for name in _OF_JOIN if asked[name] is not None]):
+        raise UsageError(f"--{given[0]} is for `models join`", remedy=f"leave --{given[0]} away")
     return _ACTIONS[action](names, asked)
 
 
 VERB = Verb(
-    help="List models, show the card of one, check it, or import one into your folder of models.",
+    help="List models, show the card of one, check it, import one into your folder of models, or "
+    "join several to one.",
     run=_run,
-    inputs={"inputs": "list; info NAME|PATH; check NAME|PATH; import PATH. A PATH ends in .zip."},
-    models=(Naming, Foreign, Output),
+    inputs={
+        "inputs": "list; info NAME|PATH; check NAME|PATH; import PATH; join NAME|PATH NAME|PATH. A "
+        "PATH ends in .zip."
+    },
+    paths={
+        "out": "File for joined models, which ends in .zip.",
+        "on": "Annotated pictures that none of the joined models has learnt from: their "
+        "confidence is fitted to them, and their scores are of them.",
+        "images": "With --on: folder of the pictures, where the annotations do not hold them.",
+    },
+    models=(Naming, Foreign, Joining, Output),
     example="cellwright models info nuclei",
 )

@@ -91,7 +91,13 @@ def difference_facts(one: Difference) -> dict[str, Any]:
 def _lines(done: Trained) -> list[str]:
     lines = []
     if done.result is not None:
-        lines.append(f"on {len(done.result.scores)} pictures that it has not learnt from:")
+        n = len(done.result.scores)
+        lines.append(
+            f"on {n} pictures, each as found by the one of its networks that has not learnt from "
+            "it; the mean of all is not judged:"
+            if done.plan.is_ensemble
+            else f"on {n} pictures that it has not learnt from:"
+        )
         for name in _SHOWN:
             estimate = done.result.summary.overall.scores[name]
             lines.append(f"  {name}: {estimate.value:.3f}{within(estimate.interval)}")

@@ -22,6 +22,7 @@ from cellwright.learn.classifying import ACCURACY, accuracies, scored_objects, t
 from cellwright.learn.dataset import Dataset, dataset_of
 from cellwright.learn.describing import PERCENTILES, described, name_from
 from cellwright.learn.familiarity import fingerprint_of
+from cellwright.learn.folds import joined_description, of_members
 from cellwright.learn.judging import Judged, answer_of, scores_of
 from cellwright.learn.learning_curve import LearningPoint, learning_curve, would_more_help
 from cellwright.learn.options import TrainOptions
@@ -32,7 +33,10 @@ from cellwright.learn.planning import planned
 from cellwright.learn.preview import preview_of
 from cellwright.learn.runs import Runs
 from cellwright.learn.stored_plan import Plan
+from cellwright.models.averaging import averaged
 from cellwright.models.description import Description
+from cellwright.models.ensemble import check_averaged
+from cellwright.models.learnt import Learnt, learnt_file, learnt_of, picture_hash, together
 from cellwright.models.model import Model, model_named
 from cellwright.segment.network_model import decoding_of
 
@@ -45,11 +49,13 @@ _COPY, _ALSO = "data", "also"
 PRIMARY = "dsb_ap_50"
 """The score by which a model must beat the one that it began with."""
 
-_HELD_OUT = "validation"
+_HELD_OUT, _OUT_OF_FOLD = "validation", "members_out_of_fold"
+"""What the scores of a model file are of: pictures that were held out of the training; or, of an
+ensemble, each picture as found by the one member that had not learnt from it."""
 
 _TEXT = """# {name}
 
-Finds each {kind} in pictures like those that it was trained on.
+{description}
 
 # Validation
 
@@ -142,16 +148,21 @@ def train_model(
     """
     keep_freed_memory()
     model = model_named(options.from_) if options.from_ else None
+    if options.ensemble and not options.folds:
+        raise UsageError(
+            "--ensemble joins the networks of a cross-validation",
+            remedy="say in how many parts with --folds",
+        )
     if model is None and (options.update != "all" or also is not None):
         raise UsageError(
             "--update and --also need a model to go on from", remedy="name it with --from"
         )
+    start = (model, network_of(model).state_dict()) if model is not None else None
     data = dataset_of(
         source, out / _COPY, source_format=source_format, images=images,
         leave_out=options.leave_out, listener=listener, cancel=cancel,
     )  # fmt: skip
     pictures = {one.name: one for one in load(data.examples, PERCENTILES, data.class_of)}
-    start = (model, network_of(model).state_dict()) if model is not None else None
     plan = planned(out, options, data, pictures, start)
     listener(Message("notice", plan.words()))
     write_atomic(
@@ -160,15 +171,20 @@ def train_model(
     if options.preview:
         return Trained(out, None, plan)
     description = _described(out, options, plan, data, model)
+    if plan.is_ensemble:
+        check_averaged(description)
     runs = Runs(
         out, plan, data, pictures=pictures, description=description,
         start=start[1] if start is not None else None, listener=listener, cancel=cancel,
     )  # fmt: skip
-    network, found = runs.all()
-    answer = answer_of(network)
+    networks, found = runs.all()
+    answer = answer_of(*networks)
     known = dict(model.description.calibration) if model is not None else {}
-    result = calibrated(found, known) if found else None
+    # what was fitted to the one network that it began with does not hold for a mean
+    result = calibrated(found, {} if plan.is_ensemble else known) if found else None
     calibration = dict(result.calibration) if result is not None else known
+    if plan.is_ensemble:
+        calibration = of_members(calibration)
     if (temperature := temperature_of(found)) is not None:
         calibration["temperature"] = temperature
     objects = None
@@ -197,29 +213,47 @@ def train_model(
         curve = _curve(out, plan, runs, found)
         listener(Message("notice", would_more_help(curve)))
     learnt = [example for example in data.examples if example.name in set(plan.training)]
+    scored = _OUT_OF_FOLD if plan.is_ensemble else _HELD_OUT
     description = description.model_copy(
         update={
             "calibration": calibration,
-            "scores": {_HELD_OUT: estimates_of(result.summary.overall)} if result else {},
+            "scores": {scored: estimates_of(result.summary.overall)} if result else {},
             "fingerprint": fingerprint_of(
                 learnt, Model(description, b""), answer, listener, cancel
             ),
         }
     )
-    path = _packaged(out, network, description, usable=better or options.accept)
+    pixels = [pictures[name].levels[0] for name in plan.training]
+    known_pictures = Learnt(frozenset(map(picture_hash, pixels)), complete=True)
+    if model is not None:
+        known_pictures = together([known_pictures, learnt_of(model)])
+    path = _packaged(
+        out, networks, description, known_pictures, usable=better or options.accept
+    )  # fmt: skip
     return Trained(
         out, path, plan, result, against, forgotten,
         better=better, curve=curve, judged=tuple(found),
     )  # fmt: skip
 
 
-def _packaged(out: Path, network: nn.Module, description: Description, *, usable: bool) -> Path:
+def _packaged(
+    out: Path,
+    networks: Sequence[nn.Module],
+    description: Description,
+    learnt: Learnt,
+    *,
+    usable: bool,
+) -> Path:
     """Write the model file; there is one of the two names only."""
     path, other = (out / name for name in ((MODEL, CANDIDATE) if usable else (CANDIDATE, MODEL)))
     other.unlink(missing_ok=True)
-    weights, norms = to_weights(network)
-    text = _TEXT.format(name=description.name, kind=description.object)
-    package(path, description, weights, norms, text)
+    made = [to_weights(network) for network in networks]
+    weights, norms = made[0][0], None if len(made) > 1 else made[0][1]
+    if len(made) > 1:
+        weights = averaged([one for one, _ in made])
+        description = joined_description(description, [one for one, _ in made])
+    text = _TEXT.format(name=description.name, description=description.description)
+    package(path, description, weights, norms, text, learnt=learnt_file(learnt))
     return path
 
 

@@ -22,13 +22,14 @@ from cellwright.segment.network_plane import look
 __all__ = ["Judged", "answer_of", "judged", "scores_of", "within"]
 
 
-def answer_of(network: nn.Module) -> Answer:
-    """Ask a network as the method ``network`` does, without a model file."""
+def answer_of(*networks: nn.Module) -> Answer:
+    """Ask a network as the method ``network`` does, without a model file; the mean of several."""
 
     def answer(batch: Array) -> Array:
         with torch.inference_mode():
             pixels = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
-            found: Array = network(pixels).contiguous().numpy()
+            maps = [network(pixels).contiguous().numpy() for network in networks]
+        found: Array = maps[0] if len(maps) == 1 else np.mean(maps, axis=0)
         return found
 
     return answer

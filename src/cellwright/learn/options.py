@@ -20,8 +20,8 @@ class TrainOptions(Options):
 
     architecture: str = Field(
         "instance",
-        description="instance, unet, vgg16_unet, tiramisu or alexnet_fcn; with --from, the "
-        "model's own.",
+        description="instance, unet, vgg16_unet, tiramisu, alexnet_fcn or maskrcnn; with --from, "
+        "the model's own.",
     )
     from_: str | None = Field(None, description="Name or path of a model whose training goes on.")
     update: Update = Field(
@@ -38,6 +38,11 @@ class TrainOptions(Options):
         ge=0,
         description="Cross-validation in so many parts, whole groups in each; as many as there "
         "are groups, or more, leave one out. The model then learns from all pictures.",
+    )
+    ensemble: bool = Field(
+        False,
+        description="With --folds: the networks of the parts become one model, which takes the "
+        "mean of their maps and as many times as long; none learns from all pictures.",
     )
     learning_curve: bool = Field(
         False,

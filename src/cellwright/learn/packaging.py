@@ -13,7 +13,8 @@ from cellwright.core.image import Array
 from cellwright.engine.onnx import Network
 from cellwright.learn.architecture import architecture_of, architectures
 from cellwright.learn.export import folded, norms_file, read_norms, to_onnx, unfolded
-from cellwright.models.description import Description
+from cellwright.models.description import ENSEMBLE, Description
+from cellwright.models.learnt import LEARNT
 from cellwright.models.model import Model, write_model
 from cellwright.models.stored_test import normalised
 from cellwright.segment.network_input import unit_range
@@ -46,11 +47,18 @@ def network_of(model: Model) -> nn.Module:
     Raises
     ------
     UnsupportedError
-        If its architecture is not known here, or the model has not what undoes the folding.
+        If it is an ensemble, its architecture is not known here, or the model has not what undoes
+        the folding.
     UnreadableError
         If its parts do not fit together.
     """
     wanted, where = model.description.architecture, model.description.name
+    if wanted.name == ENSEMBLE:
+        raise UnsupportedError(
+            "it is an ensemble: several networks, whose training cannot go on as one",
+            where=where,
+            remedy="go on from one of the models that it was made of, or from another model",
+        )
     if wanted.name not in architectures():
         raise UnsupportedError(
             f"there is no architecture {wanted.name!r}",
@@ -77,7 +85,13 @@ def network_of(model: Model) -> nn.Module:
 
 
 def package(
-    path: Path, description: Description, weights: bytes, norms: bytes, documentation: str
+    path: Path,
+    description: Description,
+    weights: bytes,
+    norms: bytes | None,
+    documentation: str,
+    *,
+    learnt: bytes | None = None,
 ) -> None:
     """Write the model file; its test and its cover are simulated nuclei.
 
@@ -88,9 +102,11 @@ def package(
     description
         Of the model.
     weights, norms
-        From `to_weights`.
+        From `to_weights`; no norms of an ensemble, whose training cannot go on.
     documentation
         In Markdown: what the model is for, and how it was validated.
+    learnt
+        Which pictures it has learnt from, of `cellwright.models.learnt.learnt_file`.
 
     Raises
     ------
@@ -112,7 +128,11 @@ def package(
         test_output=maps,
         cover=_png(unit_range(plane, wanted.low, wanted.high)(plane)),
         documentation=documentation,
-        attachments={NORMS: norms},
+        attachments={
+            name: content
+            for name, content in ((NORMS, norms), (LEARNT, learnt))
+            if content is not None
+        },
     )
 
 

@@ -85,7 +85,8 @@ def planned(
     learnt = [pictures[example.name] for example in training]
     seconds = seconds_of_step(learnt, settings, start[1] if start is not None else None)
     if options.budget is not None:
-        budget = parse_duration(options.budget) / (1 + len(folds))
+        runs = len(folds) + (not options.ensemble)
+        budget = parse_duration(options.budget) / runs
         settings = within_budget(settings, options.set, budget, seconds)
     plan = Plan(
         asked=asked,

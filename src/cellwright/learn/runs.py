@@ -91,26 +91,31 @@ class Runs:
         self._start, self._listener, self._cancel = start, listener, cancel
         self._examples = {example.name: example for example in data.examples}
 
-    def all(self) -> tuple[nn.Module, list[Judged]]:
+    def all(self) -> tuple[list[nn.Module], list[Judged]]:
         """Make all runs.
 
         Returns
         -------
-        network : nn.Module
-            That which comes out.
+        networks : list of nn.Module
+            Those that come out: one, or those of the parts where they are to be joined.
         found : list of Judged
             What was found in pictures by a network that had not learnt from them.
         """
-        plan, found = self._plan, []
+        plan = self._plan
+        found: list[Judged] = []
+        networks: list[nn.Module] = []
         for number, held in enumerate(plan.folds):
             others = [name for name in plan.training if name not in held]
             network = self._trained(self._out / _FOLDS / f"{number:02}", others, held)
             found += self.judged(self._model, answer_of(network), held)
+            networks.append(network)
+        if plan.is_ensemble:
+            return networks, found
         held = () if plan.folds else plan.validation
         network = self._trained(self._out / _TRAINING, plan.training, held)
         if held:
             found = self.judged(self._model, answer_of(network), held)
-        return network, found
+        return [network], found
 
     def with_fewer(self) -> dict[int, list[Judged]]:
         """Train on a quarter and on half of the groups, as long as on all.

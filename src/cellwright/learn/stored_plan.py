@@ -13,6 +13,7 @@ from cellwright.core.errors import RunError, UsageError
 from cellwright.core.version import VERSION
 from cellwright.datasets.example import Example
 from cellwright.engine.files import write_atomic
+from cellwright.learn.options import TrainOptions
 from cellwright.learn.plan import Nature
 from cellwright.learn.training import Settings
 
@@ -57,6 +58,16 @@ class Plan(BaseModel):
     settings: Settings
     seconds: float | None = None
 
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the networks of the parts are joined, and none learns from all pictures."""
+        return bool(self.asked.get("ensemble"))
+
+    @property
+    def runs(self) -> int:
+        """How many networks are trained."""
+        return len(self.folds) + (not self.is_ensemble)
+
     def words(self) -> str:
         """Say what was chosen and why, in a few lines."""
         nature, settings = self.nature, self.settings
@@ -74,7 +85,12 @@ class Plan(BaseModel):
         if nature.classes:
             told = ", ".join(f"{count:,} {name}" for name, count in nature.classes.items())
             lines.insert(1, f"classes: {told}")
-        if self.folds:
+        if self.is_ensemble:
+            lines.append(
+                f"cross-validation in {len(self.folds)} parts, whose networks are joined to one "
+                f"model: each picture will take {len(self.folds)} times as long"
+            )
+        elif self.folds:
             lines.append(f"cross-validation in {len(self.folds)} parts, then once on all pictures")
         elif self.validation:
             lines.append(
@@ -87,7 +103,7 @@ class Plan(BaseModel):
     def _time(self) -> str:
         if self.seconds is None:
             return ""
-        minutes = self.settings.steps * self.seconds / 60 * (1 + len(self.folds))
+        minutes = self.settings.steps * self.seconds / 60 * self.runs
         return f", about {minutes:.0f} minutes" if minutes < 90 else f", about {minutes / 60:.1f} h"
 
 
@@ -122,7 +138,9 @@ def kept_plan(folder: Path, asked: dict[str, Any], data: str) -> Plan | None:
             where=str(path),
             remedy="choose another folder",
         ) from error
-    differ = [name for name in sorted(asked) if plan.asked.get(name) != asked[name]]
+    # an option that was not there when the plan was made is as it is preset
+    known = TrainOptions().model_dump(mode="json") | plan.asked
+    differ = [name for name in sorted(asked) if known.get(name) != asked[name]]
     if differ or plan.data != data:
         what = ", ".join(differ) if differ else "the pictures"
         raise UsageError(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cellwright.core.errors import UnreadableError, UnsupportedError, UsageError
 
-__all__ = ["read_archive", "write_archive"]
+__all__ = ["LARGEST", "read_archive", "write_archive"]
 
 LARGEST = 500_000_000
 """Bytes of a model, as a zip and unpacked: fifty times one of ours."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cellwright.models.description import Description, Normalisation
+from cellwright.models.description import ENSEMBLE, Architecture, Description, Normalisation
 
 __all__ = ["card_lines"]
 
 _INTERVAL = {"value", "low", "high"}
 """Names of an estimate with the ends of its interval; it may also have ``n`` and ``unit``."""
+_SHOWN = 12  # digits of a hash, which tell networks of one name apart
 _DIGITS = 4  # significant ones, of numbers that were computed
 _LONGEST_TABLE = 100  # rows
 
@@ -49,6 +50,7 @@ def _card(card: Description) -> Iterator[str]:
         yield f"to cite: {work.text} ({where})"
     maps = ", ".join(card.channels)
     yield f"network: {card.architecture.name}, {len(card.channels)} maps ({maps})"
+    yield from _members(card.architecture)
     yield f"decoder: {card.decoder.name}, version {card.decoder.version}"
     yield f"brightness: {_brightness(card.normalisation)}"
     yield f"tiles: {card.tile} px, with {card.halo} px around them"
@@ -65,6 +67,23 @@ def _card(card: Description) -> Iterator[str]:
     ):
         yield f"{title}:" if part else f"{title}: not stated"
         yield from (f"  {line}" for line in _tree(part))
+
+
+def _members(architecture: Architecture) -> Iterator[str]:
+    """The networks of an ensemble, as far as its file tells."""
+    told = architecture.options.get("members")
+    members = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+    if architecture.name != ENSEMBLE or not members:
+        return
+    yield f"  the mean of {len(members)} networks, each of which is asked:"
+    for one in members:
+        own = one.get("architecture")
+        kind = own.get("name") if isinstance(own, Mapping) else None
+        weights = str(one.get("weights"))[:_SHOWN]
+        yield (
+            f"  {one.get('name')}: version {one.get('version')}, {kind}, {one.get('licence')}, "
+            f"weights {weights}…"
+        )
 
 
 def _brightness(how: Normalisation) -> str:

@@ -22,6 +22,7 @@ from cellwright.core.errors import UnreadableError, UnsupportedError
 
 __all__ = [
     "CLASS",
+    "ENSEMBLE",
     "FORMAT",
     "Architecture",
     "Citation",
@@ -38,6 +39,10 @@ FORMAT = 1
 
 CLASS = "class_"
 """Beginning of the names of channels that tell classes: logits in the order of `classes`."""
+
+ENSEMBLE = "ensemble"
+"""Name of the architecture of several networks whose maps are averaged; its options hold a list of
+its ``members``."""
 
 _NO_CONTROLS = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"  # they could write over a terminal
 _NOT_YAML = re.compile(r"[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # YAML 1.2.2, 5.1; JSON may

@@ -73,11 +73,14 @@ def _commands(training: Training, folder: str) -> list[tuple[str, str]]:
             "cellwright evaluate OUT TRUTH --images PICTURES --out SCORES",
         ),
         ("See what is in the model file", f"cellwright models info {model}"),
-        (
-            "Teach it more, from more pictures",
-            f"cellwright train MORE_ANNOTATIONS --from {model} --out ANOTHER_FOLDER",
-        ),
     ]
+    if not training.is_ensemble:
+        said.append(
+            (
+                "Teach it more, from more pictures",
+                f"cellwright train MORE_ANNOTATIONS --from {model} --out ANOTHER_FOLDER",
+            )
+        )
     if training.model == CANDIDATE:
         again = f"cellwright train ANNOTATIONS --from {shlex.quote(visible(training.beginning))}"
         said.append(

@@ -186,6 +186,11 @@ class Training:
         return len(listed(self.plan, "folds"))
 
     @property
+    def is_ensemble(self) -> bool:
+        """Whether the model is the mean of the networks of the parts."""
+        return self.asked.get("ensemble") is True
+
+    @property
     def n_held(self) -> int:
         """Pictures that are judged by a network that has not learnt from them."""
         folds = listed(self.plan, "folds")

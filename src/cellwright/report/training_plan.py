@@ -22,6 +22,7 @@ _ASKED: Mapping[str, str] = {
     "budget": "--budget",
     "validation": "--validation",
     "folds": "--folds",
+    "ensemble": "--ensemble",
     "object": "--object",
     "name": "--name",
     "licence": "--licence",

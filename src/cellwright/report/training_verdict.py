@@ -110,6 +110,11 @@ def _learnt(training: Training) -> list[str]:
         made = max((run.steps for run in training.runs if not run.part), default=0)
         steps = counted(made or training.planned_steps, "step")
         said = [f"The model {name} {start} and learnt from {pictures} in {steps}."]
+        if training.is_ensemble:
+            said = [
+                f"The model {name} is the mean of {training.folds} networks. Each {start} and "
+                f"learnt from the {pictures} but those of its part."
+            ]
     elif begun:
         said = [f"The model {name} {start} and learns from {pictures}: {_place(training)}."]
     else:
@@ -280,7 +285,13 @@ def _caveats(training: Training) -> list[str]:
             "The held-out pictures also had a say in when training ended, so their scores may be "
             "a little too good. For a number to publish, score the model on others."
         )
-    if training.folds:
+    if training.folds and training.is_ensemble:
+        said.append(
+            "The scores are those of the networks that the model is made of, each on pictures that "
+            "it had not learnt from. Their mean was never judged: others of them had learnt from "
+            "these pictures."
+        )
+    elif training.folds:
         said.append(
             "The scores are those of networks that learnt from a part of the pictures. The model "
             "itself learnt from all of them, and was never judged."

@@ -1,13 +1,12 @@
 """A foreign network between operators that give it our form: pictures in, logits out.
 
-Only the package ``onnx`` is needed, and only here. What is added are standard operators; nothing
-is run.
+What is added are standard operators; nothing is run.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -15,14 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cellwright.core.errors import UnreadableError, UnsupportedError, UsageError
-from cellwright.engine.onnx_weights import check_weights
+from cellwright.core.errors import UnsupportedError
 from cellwright.models.foreign.steps import Step
+from cellwright.models.onnx_graph import graph_of, onnx_package, operators, picture_input
 
 __all__ = ["Form", "adapted", "fixed_sides"]
 
 SURE = 1e-6
 """Least distance of a probability from 0 and 1: its logit is then between -13.8 and 13.8."""
+_PURPOSE = "to import models of other programs"
 _ORDER = "bcyx"
 _COLOURS = 3
 _OLDEST = 7  # version of the operators: the oldest that ONNX Runtime promises to run
@@ -67,7 +67,7 @@ def fixed_sides(weights: bytes, axes: str) -> tuple[int | None, int | None]:
     UsageError
         If the package ``onnx`` is not installed.
     """
-    shape = _input(_loaded(weights)).type.tensor_type.shape.dim
+    shape = picture_input(graph_of(weights, _PURPOSE)).type.tensor_type.shape.dim
     if len(shape) != len(axes):
         return None, None
     rows, columns = (shape[axes.index(letter)].dim_value for letter in "yx")
@@ -93,20 +93,17 @@ def adapted(weights: bytes, form: Form) -> bytes:
     UsageError
         If the package ``onnx`` is not installed.
     """
-    onnx = _onnx()
-    model = _loaded(weights)
+    onnx = onnx_package(_PURPOSE)
+    model = graph_of(weights, _PURPOSE)
     graph = model.graph
-    version = max(
-        (entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}),
-        default=0,
-    )
+    version = operators(model).get("", 0)
     if version < _OLDEST:
         raise UnsupportedError(
             f"its network is of version {version} of the ONNX operators, and {_OLDEST} is the "
             "oldest that can be run",
             remedy="ask its maker for newer ONNX weights",
         )
-    picture, answer = _input(model), graph.output[0]
+    picture, answer = picture_input(model), graph.output[0]
     chain = _Chain(onnx, version, _free_prefix(graph))
     first = chain.prefix + "picture"
     _before(chain, first, form, picture.type.tensor_type.elem_type)
@@ -242,45 +239,3 @@ def _free_prefix(graph: Any) -> str:
     while any(name.startswith(prefix) for name in names):
         prefix += "_"
     return prefix
-
-
-def _onnx() -> ModuleType:
-    try:
-        import onnx
-        import onnx.numpy_helper
-    except ImportError as error:
-        raise UsageError(
-            "to import models of other programs the package `onnx` is needed",
-            remedy="pip install 'cellwright[train]', or pip install onnx",
-        ) from error
-    return onnx
-
-
-def _loaded(weights: bytes) -> Any:
-    check_weights(weights)  # before any library sees them
-    onnx = _onnx()
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-    try:
-        model = onnx.load_model_from_string(weights)
-    except (DecodeError, ValueError) as error:
-        raise UnreadableError(
-            "the weights are no ONNX file", remedy="get the model again"
-        ) from error
-    if not model.graph.output:
-        raise UnsupportedError("its network gives nothing", remedy="ask its maker")
-    _input(model)
-    return model
-
-
-def _input(model: Any) -> Any:
-    """Give the one input that is no constant."""
-    graph = model.graph
-    constants = {entry.name for entry in graph.initializer}
-    inputs: Sequence[Any] = [entry for entry in graph.input if entry.name not in constants]
-    if len(inputs) != 1:
-        raise UnsupportedError(
-            f"its network takes {len(inputs)} inputs, and only one picture can be given",
-            remedy="use it in the program that it was made for",
-        )
-    return inputs[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,8 @@ from cellwright.core.errors import InputError, UnsupportedError, UsageError
 from cellwright.engine.onnx import Network
 from cellwright.models.catalogue import SUFFIX, Entry
 from cellwright.models.check import import_model
-from cellwright.models.description import NAME, Description, Normalisation, parse_description
+from cellwright.models.cover import cover_of
+from cellwright.models.description import NAME, Description, parse_description
 from cellwright.models.foreign.graph import Form, adapted, fixed_sides
 from cellwright.models.foreign.maps import Meaning, choose, meaning_of
 from cellwright.models.foreign.package import Foreign, Sides
@@ -45,7 +45,6 @@ _STRIDE = 16
 _UNKNOWN = 30.0
 """Diameter (px) of objects, where the package's test has none."""
 _LEAST_AREA = 10  # pixels: smaller ones are specks
-_COVER = 512  # px
 
 
 @dataclass(frozen=True)
@@ -173,7 +172,7 @@ def _write(path: Path, package: Foreign, made: _Made) -> None:
             made.weights,
             test_input=made.picture,
             test_output=made.maps,
-            cover=_cover(made.picture, made.description.normalisation),
+            cover=cover_of(made.picture, made.description.normalisation),
             documentation=_documentation(package, made),
             attachments={"original_rdf.yaml": _original(package)},
         )
@@ -358,22 +357,6 @@ def _clean(text: str) -> str:
 def _shortened(text: str) -> str:
     longest = 1024  # of bioimage.io
     return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def _cover(picture: npt.NDArray[Any], normalisation: Normalisation) -> bytes:
-    """Make a PNG of the middle of the test picture."""
-    from PIL import Image
-
-    side = min(*picture.shape[2:], _COVER)
-    top, left = ((length - side) // 2 for length in picture.shape[2:])
-    part = picture[:, :, top : top + side, left : left + side]
-    seen = normalised(
-        part, Normalisation() if normalisation.how != "percentiles" else normalisation
-    )
-    grey = (np.clip(seen[0], 0, 1) * 255).astype(np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(np.moveaxis(grey, 0, -1))).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def _documentation(package: Foreign, made: _Made) -> str:
