@@ -20,11 +20,13 @@ from cellwright.engine.events import CancelToken, Event, StepFinished, silent
 from cellwright.engine.onnx import Network
 from cellwright.evaluation.comparison import Difference
 from cellwright.evaluation.intervals import Interval
+from cellwright.io.cells import read_table
 from cellwright.io.label_image import encode_labels
 from cellwright.learn.classifying import ACCURACY
 from cellwright.learn.job import CANDIDATE, MODEL, Trained, is_better, train_model
 from cellwright.learn.judging import answer_of
 from cellwright.learn.options import TrainOptions
+from cellwright.learn.outcome import BEFORE
 from cellwright.learn.training import average_of
 from cellwright.models.check import check_model
 from cellwright.models.learnt import Learnt, learnt_of, picture_hash
@@ -258,6 +260,10 @@ def test_what_is_not_better_than_its_beginning_is_only_a_candidate(
     assert {one.difference for one in done.against if one.score != ACCURACY} == {0}
     assert {one.difference for one in done.forgotten if one.score != ACCURACY} == {0}
     assert ACCURACY in {one.score for one in done.against}
+    now, before = (read_table(tmp_path / "t" / f"{one}confusion.csv") for one in ("", BEFORE))
+    assert list(now["true"]) == list(before["true"]) == ["large", "small", "(invented)"]
+    # the same objects, told apart by another head
+    assert now.drop(columns="true").to_numpy().sum() == before.drop(columns="true").to_numpy().sum()
     accepted = trained(dataset, tmp_path / "t", **options, accept=True)
     assert accepted.model == tmp_path / "t" / MODEL
     assert not (tmp_path / "t" / CANDIDATE).exists()

@@ -450,8 +450,31 @@ def test_a_look_is_drawn_at_once_and_what_goes_wrong_is_only_a_warning(
     assert "training.html could not be written: a line of no length" in told[0].text
 
 
+def test_classes_are_told_before_and_after(tmp_path: Path) -> None:
+    folder = tmp_path / "t"
+    by_hand.write_training_from(folder, (6, 6, 6, 6), (4, 4, 4, 4))
+    (folder / "confusion.csv").write_text(
+        "true,dead,<b>alive</b>,(no class),(missed)\ndead,8,2,0,1\n<b>alive</b>,1,19,0,2\n"
+        "(invented),3,0,0,0\n"
+    )
+    (folder / "before_confusion.csv").write_text(
+        "true,dead,<b>alive</b>,(no class),(missed)\ndead,5,5,0,1\n<b>alive</b>,4,16,0,2\n"
+        "(invented),3,0,0,0\n"
+    )
+    page = page_of(folder)
+    text = page.text("classes")
+    assert "8 of 10 objects drawn as dead and 19 of 20 objects drawn as <b>alive</b>" in text
+    assert "5 of 10 objects drawn as dead and 16 of 20 objects drawn as <b>alive</b>" in text
+    assert "confusion.csv" in page.text("files")
+
+
+def test_without_classes_there_is_no_such_section(folder: Path) -> None:
+    assert "classes" not in page_of(folder).sections
+
+
 def test_names_are_those_that_the_training_writes() -> None:
     pytest.importorskip("torch", reason="the extra [train] is not installed")
+    from cellwright.evaluation import object_summary
     from cellwright.learn import job, outcome, runs, stored_plan, training
     from cellwright.learn.architecture import architectures
     from cellwright.pipeline import training_page
@@ -461,6 +484,8 @@ def test_names_are_those_that_the_training_writes() -> None:
     assert (ours.MODEL, ours.CANDIDATE, ours.PREVIEW) == (job.MODEL, job.CANDIDATE, job.PREVIEW)
     assert (ours.SCORES, ours.SUMMARY) == (outcome.SCORES, outcome.SUMMARY)
     assert (ours.COMPARISON, ours.FORGOTTEN) == (outcome.COMPARISON, outcome.FORGOTTEN)
+    assert ours.BEFORE == outcome.BEFORE
+    assert ours.CONFUSION in object_summary.TABLES
     assert (ours.LOOKS, ours.PICTURE, ours.TRUTH) == (runs.LOOKS, runs.PICTURE, runs.TRUTH)
     assert (ours.TRAINING, ours.FOLDS) == (runs._TRAINING, runs._FOLDS)
     assert (ours.CURVE, ours.SCORED) == (training.CURVE, training.SCORED)

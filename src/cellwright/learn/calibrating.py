@@ -21,7 +21,7 @@ from cellwright.evaluation.summary import GroupSummary, Summary, summarise
 from cellwright.learn.judging import Judged, scores_of
 from cellwright.segment.network_confidence import confidence_of, fitted, least_confidence
 
-__all__ = ["LEAST", "Calibrated", "calibrated", "estimates_of", "kept_scores"]
+__all__ = ["LEAST", "Calibrated", "as_calibrated", "calibrated", "estimates_of", "kept_scores"]
 
 LEAST = 0.2
 """Objects that are right with less probability are left out. On the validation pictures of the
@@ -83,8 +83,7 @@ def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = Non
     parts = min(PARTS, len(set(groups)))
     if not enough or parts == 1:
         calibration = dict(known or {})
-        confidence = [confidence_of(one.traits, calibration) for one in pictures]
-        return _kept(pictures, calibration, confidence)
+        return as_calibrated(pictures, calibration)
     confidence = _cross_fitted(pictures, groups, parts)
     every = np.concatenate(confidence)
     kept = every >= LEAST
@@ -118,12 +117,17 @@ def _kept(
     return Calibrated(calibration, tuple(scores), summary, tuple(confidence), kept)
 
 
+def as_calibrated(pictures: Sequence[Judged], calibration: Mapping[str, Any]) -> Calibrated:
+    """Score pictures without what a model of this calibration leaves out by itself."""
+    confidence = [confidence_of(one.traits, calibration) for one in pictures]
+    return _kept(pictures, calibration, confidence)
+
+
 def kept_scores(
     pictures: Sequence[Judged], calibration: Mapping[str, Any]
 ) -> tuple[PictureScore, ...]:
     """Scores of pictures without what a model of this calibration leaves out by itself."""
-    confidence = [confidence_of(one.traits, calibration) for one in pictures]
-    return _kept(pictures, calibration, confidence).scores
+    return as_calibrated(pictures, calibration).scores
 
 
 def estimates_of(summary: GroupSummary) -> dict[str, dict[str, float | None]]:

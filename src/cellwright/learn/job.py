@@ -17,7 +17,13 @@ from cellwright.engine.events import CancelToken, Listener, Message, silent
 from cellwright.engine.files import write_atomic
 from cellwright.engine.onnx import Network
 from cellwright.evaluation.comparison import Difference, compare, difference_of
-from cellwright.learn.calibrating import Calibrated, calibrated, estimates_of, kept_scores
+from cellwright.learn.calibrating import (
+    Calibrated,
+    as_calibrated,
+    calibrated,
+    estimates_of,
+    kept_scores,
+)
 from cellwright.learn.classifying import ACCURACY, accuracies, scored_objects, temperature_of
 from cellwright.learn.dataset import Dataset, dataset_of
 from cellwright.learn.describing import PERCENTILES, described, name_from
@@ -194,6 +200,7 @@ def train_model(
         )
     against: tuple[Difference, ...] = ()
     forgotten: tuple[Difference, ...] = ()
+    objects_before = None
     if model is not None:
         before = Network(model.weights).run
         classes = [one.name for one in model.description.classes]
@@ -201,13 +208,20 @@ def train_model(
         if result is not None:
             old = runs.judged(model, before, [one.example.name for one in found])
             against = _differences(calibration, found, known, old, same_classes=same)
+            if same:
+                was = as_calibrated(old, known)
+                objects_before = scored_objects(
+                    old, was.kept, was.confidence, data.classes, known.get("temperature", 1.0)
+                )
         if also is not None:
             more = dataset_of(also, out / _ALSO, leave_out=True, listener=listener, cancel=cancel)
             new = runs.judged_examples(Model(description, b""), answer, more)
             old = runs.judged_examples(model, before, more)
             forgotten = _differences(calibration, new, known, old, same_classes=same)
     better = not against or is_better(against)
-    write_outcome(out, result, objects, against, forgotten)
+    write_outcome(
+        out, result, objects, against=against, forgotten=forgotten, before=objects_before
+    )
     curve: tuple[LearningPoint, ...] = ()
     if options.learning_curve and plan.validation:
         curve = _curve(out, plan, runs, found)

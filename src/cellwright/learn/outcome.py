@@ -19,7 +19,7 @@ from cellwright.learn.calibrating import Calibrated
 from cellwright.learn.learning_curve import LearningPoint
 
 __all__ = [
-    "COMPARISON", "FORGOTTEN", "LEARNING", "SCORES", "SUMMARY", "write_learning_curve",
+    "BEFORE", "COMPARISON", "FORGOTTEN", "LEARNING", "SCORES", "SUMMARY", "write_learning_curve",
     "write_outcome", "write_table_at",
 ]  # fmt: skip
 
@@ -29,15 +29,33 @@ LEARNING = "learning_curve.csv"
 """In a training's folder: scores of each held-out picture, and over all; differences to the model
 that it began with on them, and on pictures that this one was made for."""
 
+BEFORE = "before_"
+"""Beginning of the names of tables of classes that are of the model that it began with."""
+_OF_CLASSES = ("classes.csv", "confusion.csv")
+
 
 def write_outcome(
     out: Path,
     result: Calibrated | None,
     objects: ObjectScores | None,
+    *,
     against: Sequence[Difference],
     forgotten: Sequence[Difference],
+    before: ObjectScores | None = None,
 ) -> None:
     """Write what there is of these, and of the tables of classes and confidences.
+
+    Parameters
+    ----------
+    out
+        The training's folder.
+    result, objects
+        Scores of the held-out pictures, and of the objects in them.
+    against, forgotten
+        Differences to the model that it began with: on these pictures, and on its own.
+    before
+        Scores of the objects that the model which it began with finds in the held-out pictures,
+        if it tells the same classes.
 
     Raises
     ------
@@ -53,6 +71,10 @@ def write_outcome(
                 write_table_at(out / name, table)
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         write_atomic(out / SUMMARY, (text + "\n").encode(), out)
+    if before is not None:
+        for name, table in tables_of(before).items():
+            if name in _OF_CLASSES:
+                write_table_at(out / f"{BEFORE}{name}", table)
     for name, differences in ((COMPARISON, against), (FORGOTTEN, forgotten)):
         if differences:
             write_table_at(out / name, comparison_table(differences))

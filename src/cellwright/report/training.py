@@ -8,6 +8,7 @@ from pathlib import Path
 from cellwright.engine.files import write_atomic
 from cellwright.report.page import content_policy, html_text
 from cellwright.report.template import Markup, asset, fill
+from cellwright.report.training_classes import classes
 from cellwright.report.training_curves import curves
 from cellwright.report.training_files import files
 from cellwright.report.training_folder import PAGE, Training, read_training
@@ -25,6 +26,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Training], Markup | None]], ...] = (
     ("curves", "Learning", curves),
     ("looks", "As it learnt", looks),
     ("pictures", "Held-out pictures", pictures),
+    ("classes", "Classes", classes),
     ("differences", "Before and after", differences),
     ("seen", "What it saw", seen),
     ("plan", "Plan", plan),

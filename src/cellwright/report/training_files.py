@@ -6,8 +6,10 @@ import shlex
 
 from cellwright.report.template import Markup, fill
 from cellwright.report.training_folder import (
+    BEFORE,
     CANDIDATE,
     COMPARISON,
+    CONFUSION,
     FOLDS,
     FORGOTTEN,
     MODEL,
@@ -29,6 +31,12 @@ _MEANINGS = {
     PREVIEW: "Patches as the network saw them",
     SCORES: "Every score of each held-out picture",
     SUMMARY: "Scores over all held-out pictures, with intervals and the definition of each",
+    "classes.csv": "Scores of each class on the held-out pictures",
+    CONFUSION: "Which class was taken for which there",
+    f"{BEFORE}classes.csv": "Scores of each class by the model that it began with",
+    f"{BEFORE}{CONFUSION}": "Which class that model took for which",
+    "precision_recall.csv": "Precision and recall at each confidence",
+    "reliability.csv": "How often objects of a confidence are right",
     COMPARISON: "Differences to the model that it began with, on the held-out pictures",
     FORGOTTEN: "The same on pictures that this one was made for",
     TRAINING: "Loss, looks and checkpoint of the run that made the model",

@@ -17,8 +17,10 @@ from cellwright.io.cells import read_table
 from cellwright.report.wording import visible
 
 __all__ = [
+    "BEFORE",
     "CANDIDATE",
     "COMPARISON",
+    "CONFUSION",
     "CURVE",
     "FOLDS",
     "FORGOTTEN",
@@ -34,6 +36,7 @@ __all__ = [
     "STEP",
     "SUMMARY",
     "TRAINING",
+    "TRUE",
     "Looked",
     "Run",
     "Training",
@@ -47,6 +50,7 @@ PAGE = "training.html"
 PLAN, PREVIEW, MODEL, CANDIDATE = "plan.json", "preview.png", "model.zip", "candidate.zip"
 SCORES, SUMMARY = "scores.csv", "summary.json"
 COMPARISON, FORGOTTEN = "comparison.csv", "forgotten.csv"
+CONFUSION, BEFORE = "confusion.csv", "before_"
 TRAINING, FOLDS = "training", "folds"
 CURVE, SCORED, LOOKS, PICTURE, TRUTH = "curve.csv", "looks.csv", "looks", "picture.png", "truth.tif"
 """Names within the folder, as `cellwright.learn` writes them: it needs torch, and a page does not,
@@ -54,6 +58,8 @@ so they are written down here once more; a test holds them together."""
 
 STEP, LOSS, SCORE = "step", "loss", "score"
 """Columns of the curve and of the looks."""
+TRUE = "true"
+"""First column of a confusion matrix."""
 
 _FOUND = ".tif"
 _LONGEST_NAME = 60
@@ -121,6 +127,9 @@ class Training:
         Parts of a cross-validation, then the training itself, of those that have begun.
     scores, comparison, forgotten
         The tables of these names; None where there is none.
+    confusion, confusion_before
+        Which class was taken for which: by the model, and by the one that it began with; None
+        where no classes are told apart.
     summary
         What ``summary.json`` says of all pictures; empty where there is none.
     preview
@@ -140,6 +149,8 @@ class Training:
     summary: Mapping[str, Any]
     comparison: pd.DataFrame | None
     forgotten: pd.DataFrame | None
+    confusion: pd.DataFrame | None
+    confusion_before: pd.DataFrame | None
     preview: Path | None
     model: str
     files: frozenset[str]
@@ -248,6 +259,8 @@ def read_training(folder: Path) -> Training:
         summary=mapping(reader.json(SUMMARY), "overall"),
         comparison=reader.table(COMPARISON, "score"),
         forgotten=reader.table(FORGOTTEN, "score"),
+        confusion=reader.table(CONFUSION, TRUE),
+        confusion_before=reader.table(f"{BEFORE}{CONFUSION}", TRUE),
         preview=folder / PREVIEW if (folder / PREVIEW).is_file() else None,
         model=next((name for name in (MODEL, CANDIDATE) if (folder / name).is_file()), ""),
         files=frozenset(path.name for path in folder.iterdir()),
