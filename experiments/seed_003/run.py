@@ -46,6 +46,7 @@ WAYS = {
         "architecture.bottleneck=4",
     ),
     "instance": (),
+    "maskrcnn": ("architecture.imagenet=random",),
 }  # fmt: skip
 COLUMNS = (
     "architecture", "weights", "steps", "seconds a step", "held out",

@@ -257,6 +257,8 @@ def test_what_is_not_better_than_its_beginning_is_only_a_candidate(
     assert not done.better
     assert done.model == tmp_path / "t" / CANDIDATE
     # the segmentation is that of before: only the head of the classes has changed
+    assert done.plan.known is not None
+    assert 0 <= done.plan.known <= 1
     assert {one.difference for one in done.against if one.score != ACCURACY} == {0}
     assert {one.difference for one in done.forgotten if one.score != ACCURACY} == {0}
     assert ACCURACY in {one.score for one in done.against}

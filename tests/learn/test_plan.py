@@ -11,8 +11,16 @@ from tests.models.tiny_model import make_description
 
 from cellwright.core.errors import UsageError
 from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.architectures.maskrcnn import MaskRcnn
 from cellwright.learn.pictures import Picture, picture_of
-from cellwright.learn.plan import SHEET_DIAMETER, Nature, changed, nature_of, settings_for
+from cellwright.learn.plan import (
+    DETECTION_RATE,
+    SHEET_DIAMETER,
+    Nature,
+    changed,
+    nature_of,
+    settings_for,
+)
 from cellwright.learn.training import Settings
 from cellwright.simulate.monolayer import simulate_monolayer
 from cellwright.simulate.nuclei import simulate_nuclei
@@ -70,6 +78,19 @@ def test_more_objects_more_steps_and_fewer_from_a_model() -> None:
     assert going_on.rates["body"] < 1
 
 
+def test_a_model_that_does_not_know_such_pictures_learns_at_full_speed() -> None:
+    start = make_description(
+        architecture={"name": "instance", "options": {"widths": [4, 8], "depths": [1, 1]}},
+        diameter=12.0, diameters=(6, 24), multiple=4, tile=64,
+    )  # fmt: skip
+    new, known = (settings_for(nature(), start=start, known=score) for score in (0.1, 0.9))
+    assert (new.rates, new.learning_rate) == ({}, settings_for(nature()).learning_rate)
+    assert new.steps == settings_for(nature()).steps > known.steps
+    assert known.learning_rate < new.learning_rate
+    heads = settings_for(nature(), start=start, known=0.1, update="heads")
+    assert heads.learning_rate == known.learning_rate
+
+
 def test_rare_classes_count_more_and_are_shown_more_often() -> None:
     settings = settings_for(nature(classes={"alive": 900, "dead": 100, "not known": 50}))
     assert isinstance(settings.architecture, Instance)
@@ -87,6 +108,28 @@ def test_a_dataset_without_objects_is_refused() -> None:
     empty = picture_of("empty", "k", np.zeros((64, 64)), np.zeros((64, 64), int), (1, 99.8))
     with pytest.raises(UsageError, match="no picture has an object"):
         nature_of([empty], 1, ())
+
+
+def test_mask_rcnn_too_is_shown_objects_at_one_size_and_makes_small_steps() -> None:
+    known = nature(classes={"alive": 900, "dead": 100})
+    settings = settings_for(known, "maskrcnn")
+    assert isinstance(settings.architecture, MaskRcnn)
+    assert settings.architecture.classes == 2
+    assert (settings.optimiser, settings.learning_rate) == ("adam", DETECTION_RATE)
+    assert settings.sampling.diameter == 24
+    assert settings.sampling.side % 32 == 0
+    assert settings_for(nature(covered=0.9, touching=0.9), "maskrcnn").sampling.diameter == 32
+    start = make_description(
+        architecture={"name": "maskrcnn", "options": {"imagenet": "random", "pyramid": 8}},
+        diameter=24.0, diameters=(12, 48), multiple=32, tile=256,
+    )  # fmt: skip
+    going_on = settings_for(known, start=start)
+    assert going_on.architecture == MaskRcnn(
+        imagenet="random", pyramid=8, classes=2,
+        class_weights=settings.architecture.class_weights,
+    )  # fmt: skip
+    assert (going_on.optimiser, going_on.learning_rate) == ("adam", DETECTION_RATE)
+    assert going_on.sampling.wild > 0
 
 
 @pytest.mark.parametrize("name", ["unet", "vgg16_unet", "tiramisu", "alexnet_fcn"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,28 @@ def test_a_body_of_small_objects_is_not_taken_for_one(tmp_path: Path) -> None:
     assert mapped.scale == pytest.approx(model.description.diameter / 15, rel=0.1)
     told = map_plane(plane, model, answer, diameter=80.0)  # a person is believed
     assert told.scale == pytest.approx(model.description.diameter / 80)
+
+
+@pytest.mark.parametrize("tile", [512, 64])
+def test_a_look_larger_than_a_tile_does_not_stand_for_the_tiles(tmp_path: Path, tile: int) -> None:
+    model = usable_model(str(write_blobs(tmp_path / "blobs.zip")))
+    sizes = {"tile": tile, "halo": model.description.multiple}
+    model = replace(model, description=model.description.model_copy(update=sizes))
+    channels, longest = model.description.channels, []
+
+    def answer(batch: Array) -> Array:
+        longest.append(max(batch.shape[2:]))
+        maps = np.full((1, len(channels), *batch.shape[2:]), 4, np.float32)
+        maps[:, channels.index("size")] = np.log2(model.description.diameter / SIZE_UNIT)
+        return maps
+
+    plane = InMemory(np.random.default_rng(1).integers(0, 255, (300, 300), np.uint8))
+    mapped = map_plane(plane, model, answer)
+    assert mapped.size.looks == 1
+    if tile == 512:
+        assert len(longest) == 1
+    else:
+        assert max(longest[1:]) <= tile + 3 * model.description.multiple
 
 
 def traits(n: int, seed: int = 0) -> Array:

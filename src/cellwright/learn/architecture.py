@@ -13,6 +13,7 @@ from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.learn.architectures.alexnet_fcn import AlexnetFcn
 from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.architectures.maskrcnn import MaskRcnn
 from cellwright.learn.architectures.tiramisu import Tiramisu
 from cellwright.learn.architectures.unet import Unet
 from cellwright.learn.architectures.vgg16_unet import Vgg16Unet
@@ -63,14 +64,15 @@ class Architecture(Protocol):
         ...
 
     def loss(
-        self, maps: torch.Tensor, wanted: Mapping[str, torch.Tensor], inside: torch.Tensor
+        self, maps: Any, wanted: Mapping[str, torch.Tensor], inside: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """Parts of the loss; what is trained on is their sum.
 
         Parameters
         ----------
         maps
-            (N, C, Y, X), the network's answer.
+            (N, C, Y, X), the network's answer; or what else it answers while it is trained. What
+            chance there is in the loss comes from torch's generator.
         wanted
             From `targets`, each with a first axis N.
         inside
@@ -84,7 +86,7 @@ class Architecture(Protocol):
         ...
 
 
-_ALL: tuple[type[Any], ...] = (Instance, Unet, Vgg16Unet, Tiramisu, AlexnetFcn)
+_ALL: tuple[type[Any], ...] = (Instance, Unet, Vgg16Unet, Tiramisu, AlexnetFcn, MaskRcnn)
 
 
 def _name_in(value: Any) -> str:
@@ -98,7 +100,8 @@ Known = Annotated[
     | Annotated[Unet, Tag("unet")]
     | Annotated[Vgg16Unet, Tag("vgg16_unet")]
     | Annotated[Tiramisu, Tag("tiramisu")]
-    | Annotated[AlexnetFcn, Tag("alexnet_fcn")],
+    | Annotated[AlexnetFcn, Tag("alexnet_fcn")]
+    | Annotated[MaskRcnn, Tag("maskrcnn")],
     Discriminator(_name_in),
 ]
 """All architectures, told apart by their names."""

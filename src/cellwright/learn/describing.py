@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cellwright.learn.architectures.maskrcnn import MaskRcnn
 from cellwright.learn.plan import Nature
 from cellwright.learn.training import Settings
 from cellwright.models.description import (
@@ -30,6 +31,10 @@ _DECODING: dict[str, dict[str, Any]] = {
 }
 """Options of the decoders in the network's pixels. Small objects are kept: confidence, which is
 fitted to what people drew, leaves out those that nobody would draw."""
+
+_FOUND_TWICE = {"smoothing": 2.0}
+"""Of the votes of `maskrcnn`. All pixels of an object point to one place, but in the next tile the
+object was found anew, and its middle may lie some pixels beside."""
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """M. Okabe and K. Ito, "Color Universal Design", 2008."""
@@ -88,6 +93,8 @@ def described(
     decoder = start.decoder if start is not None else None
     if decoder is None:
         options = _DECODING.get(architecture.decoder, {})
+        if isinstance(architecture, MaskRcnn):
+            options = {**options, **_FOUND_TWICE}
         decoder = Decoder(name=architecture.decoder, version=1, options=options)
     if settings.decoding:
         options = {**decoder.options, **settings.decoding}
@@ -97,6 +104,9 @@ def described(
         ObjectClass(name=word, colour=_COLOURS[index % len(_COLOURS)])
         for index, word in enumerate(classes or [one.name for one in known])
     )
+    tile, halo = _TILE, _HALO * multiple
+    if isinstance(architecture, MaskRcnn):
+        tile, halo = architecture.tile, architecture.halo
     content = settings.model_dump(mode="json")["architecture"]
     content.pop("name", None)
     if content.get("imagenet"):
@@ -118,8 +128,8 @@ def described(
         diameters=(diameter / _SPREAD, diameter * _SPREAD),
         sizes=(max(1.0, low), max(1.0, high)),
         frame=sampling.side if sampling.whole else None,
-        tile=_TILE,
-        halo=_HALO * multiple,
+        tile=tile,
+        halo=halo,
         multiple=multiple,
         sources=start.sources if start is not None else (),
     )

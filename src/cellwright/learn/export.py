@@ -23,9 +23,10 @@ from cellwright.models.stored_test import array_of
 
 __all__ = ["folded", "norms_file", "read_norms", "to_onnx", "unfolded"]
 
-_EXAMPLE = (1, 3, 64, 96)
+_EXAMPLE = (2, 3, 64, 96)
 """Shape of the batch with which a network is traced: multiples of its stride, and no two sides
-alike, so that none is taken to be bound to the other."""
+alike, so that none is taken to be bound to the other. A batch of one might be taken to be always
+one."""
 
 
 def folded(network: nn.Module) -> tuple[nn.Module, dict[str, Array]]:

@@ -15,7 +15,9 @@ from torch import nn
 
 from cellwright.core.errors import UnreadableError, UsageError
 
-__all__ = ["ALEXNET", "RANDOM", "VGG16", "Published", "Standardised", "begin"]
+__all__ = [
+    "ALEXNET", "RANDOM", "RESNET18", "RESNET50", "VGG16", "Published", "Standardised", "begin",
+]  # fmt: skip
 
 RANDOM = "random"
 """Instead of a file's path: no such weights are wanted."""
@@ -61,6 +63,8 @@ class Published:
 
 VGG16 = Published("VGG-16", "https://download.pytorch.org/models/vgg16-397923af.pth", 528)
 ALEXNET = Published("AlexNet", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth", 233)
+RESNET18 = Published("ResNet-18", "https://download.pytorch.org/models/resnet18-f37072fd.pth", 45)
+RESNET50 = Published("ResNet-50", "https://download.pytorch.org/models/resnet50-11ad3fa6.pth", 98)
 
 
 class Standardised(nn.Module):

@@ -219,9 +219,7 @@ def train_model(
             old = runs.judged_examples(model, before, more)
             forgotten = _differences(calibration, new, known, old, same_classes=same)
     better = not against or is_better(against)
-    write_outcome(
-        out, result, objects, against=against, forgotten=forgotten, before=objects_before
-    )
+    write_outcome(out, result, objects, against=against, forgotten=forgotten, before=objects_before)
     curve: tuple[LearningPoint, ...] = ()
     if options.learning_curve and plan.validation:
         curve = _curve(out, plan, runs, found)

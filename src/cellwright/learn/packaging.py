@@ -66,13 +66,14 @@ def network_of(model: Model) -> nn.Module:
             remedy="choose a model of " + ", ".join(architectures()),
         )
     try:
-        network = architecture_of(wanted.name, wanted.options).untrained()
+        architecture = architecture_of(wanted.name, wanted.options)
     except UsageError as error:
         raise UnreadableError(
             f"the options of the architecture {wanted.name!r} are not its own ({error.what})",
             where=where,
             remedy="get the model again",
         ) from error
+    network = architecture.untrained()
     if NORMS not in model.attachments:
         raise UnsupportedError(
             f"the model has no {NORMS}, without which its training cannot go on",

@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from cellwright.core.errors import UsageError
 from cellwright.core.units import parse_duration
 from cellwright.datasets.example import Example
 from cellwright.datasets.splits import split
+from cellwright.engine.onnx import Network
+from cellwright.learn.calibrating import kept_scores
 from cellwright.learn.dataset import Dataset
+from cellwright.learn.judging import judged
 from cellwright.learn.options import TrainOptions
 from cellwright.learn.pictures import Picture
 from cellwright.learn.plan import changed, nature_of, settings_for
@@ -21,13 +25,15 @@ from cellwright.learn.stored_plan import Plan, digest_of, kept_plan, write_plan
 from cellwright.learn.training import Settings, first_steps
 from cellwright.models.model import Model
 
-__all__ = ["planned", "seconds_of_step", "within_budget"]
+__all__ = ["known_already", "planned", "seconds_of_step", "within_budget"]
 
 _TIMED = 4
 """Steps that are made to find out how long one takes; the first does not count."""
 _FOR_STEPS = 0.8
 """Share of a budget that is for steps; the rest is for looking, scoring and writing."""
 _LEAST_STEPS = 10
+_LOOKED_AT = 6
+"""Pictures at which the model is tried that a training begins with, at the most."""
 
 _NOT_OF_THE_PLAN = {"preview", "accept"}
 """Options that change nothing of what is trained."""
@@ -65,11 +71,6 @@ def planned(
         return kept
     groups = {example.group for example in data.examples}
     nature = nature_of(list(pictures.values()), len(groups), data.classes)
-    known = start[0].description if start is not None else None
-    settings = settings_for(nature, options.architecture, known, options.update)
-    if start is not None:
-        settings = settings.model_copy(update={"start": start[0].digest})
-    settings = changed(settings, options.set)
     folds = _folds(data.examples, options.folds)
     share = 0.0 if folds else options.validation
     training, validation = split(data.examples, share)
@@ -82,6 +83,16 @@ def planned(
         raise UsageError(
             "no picture is left to learn from", remedy="give more pictures, or --validation 0"
         )
+    if start is None:
+        known = None
+        settings = settings_for(nature, options.architecture)
+    else:
+        model = start[0]
+        known = known_already(model, training)
+        settings = settings_for(
+            nature, options.architecture, model.description, options.update, known
+        ).model_copy(update={"start": model.digest})
+    settings = changed(settings, options.set)
     learnt = [pictures[example.name] for example in training]
     seconds = seconds_of_step(learnt, settings, start[1] if start is not None else None)
     if options.budget is not None:
@@ -97,10 +108,20 @@ def planned(
         folds=folds,
         settings=settings,
         seconds=round(seconds, 3),
+        known=known,
     )
     out.mkdir(parents=True, exist_ok=True)
     write_plan(out, plan)
     return plan
+
+
+def known_already(model: Model, examples: Sequence[Example]) -> float:
+    """AP at IoU 0.5 of a model on some pictures, spread over all of them."""
+    places = np.unique(np.linspace(0, len(examples) - 1, _LOOKED_AT).round().astype(int))
+    answer = Network(model.weights).run
+    found = [judged(model, answer, examples[place], {}) for place in places]
+    scores = kept_scores(found, model.description.calibration)
+    return round(float(np.mean([score["dsb_ap_50"] for score in scores])), 3)
 
 
 def _of_one_kind(example: Example) -> Example:

@@ -44,6 +44,9 @@ class Plan(BaseModel):
         How is trained.
     seconds
         That a step took when the plan was made; None if it was not measured.
+    known
+        AP at IoU 0.5 that the model which it begins with has on some of the training pictures;
+        None if it begins with none.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +60,7 @@ class Plan(BaseModel):
     folds: tuple[tuple[str, ...], ...] = ()
     settings: Settings
     seconds: float | None = None
+    known: float | None = None
 
     @property
     def is_ensemble(self) -> bool:
@@ -82,6 +86,11 @@ class Plan(BaseModel):
             f"{sampling.count} a step",
             f"{settings.steps:,} steps at the most" + self._time(),
         ]
+        if self.known is not None and settings.update == "all":
+            how = "by small steps, which keep what it knows" if settings.rates else "at full speed"
+            lines.append(
+                f"the model it begins with has an AP of {self.known:.2f} here: trained {how}"
+            )
         if nature.classes:
             told = ", ".join(f"{count:,} {name}" for name, count in nature.classes.items())
             lines.insert(1, f"classes: {told}")

@@ -399,11 +399,11 @@ def _stepped(
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, settings, last) * group.get("factor", 1.0)
     half = settings.precision == "bfloat16"
-    with torch.random.fork_rng(devices=[]), torch.autocast("cpu", torch.bfloat16, enabled=half):
-        torch.manual_seed(settings.seed * _STRIDE + step)  # what is dropped depends on these alone
-        maps = state.network(batch.pixels.contiguous(memory_format=torch.channels_last))
-    maps = maps.float()
-    parts = settings.architecture.loss(maps, batch.wanted, batch.inside)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed * _STRIDE + step)  # all chance depends on these alone
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            maps = state.network(batch.pixels.contiguous(memory_format=torch.channels_last))
+        parts = settings.architecture.loss(maps.float(), batch.wanted, batch.inside)
     loss = torch.stack(list(parts.values())).sum()
     _check_finite("loss", loss, step, batch)
     loss.backward()  # type: ignore[no-untyped-call]

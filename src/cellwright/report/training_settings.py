@@ -65,6 +65,11 @@ SETTINGS: Mapping[str, str] = {
     "architecture.imagenet": "Weights with which the encoder begins",
     "architecture.frozen": "Whether the encoder keeps them",
     "architecture.stride": "Pixels between the places of the finest features",
-    "architecture.hidden": "Channels of the layers that were a classifier",
+    "architecture.hidden": "Channels of the layers that classify",
+    "architecture.backbone": "Network whose features are used: resnet18 or resnet50",
+    "architecture.anchors": "Side of the smaller anchors of each level, in pixels",
+    "architecture.pyramid": "Channels of the pyramid, and of the layers that draw masks",
+    "architecture.detections": "Objects of a tile, at the most",
+    "architecture.samples": "Boxes of a patch that a step learns from",
 }
 """By the name that ``--set`` takes."""

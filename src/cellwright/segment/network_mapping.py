@@ -167,7 +167,9 @@ class _Showing:
         description, normalisation = self.model.description, self.normalisation
         scale = _scale(size.diameter, self.model)
         near = size.seen_at(scale)
-        if near is not None:
+        # some networks find no more than so many objects at once, and are shown small tiles
+        rows, columns = near.maps.values.shape[1:] if near is not None else (0, 0)
+        if near is not None and rows * columns <= (description.tile + 2 * description.halo) ** 2:
             if self.told is not None:
                 self.told(1, 1)
             scaled = ScaledPlane(self.plane, normalisation, near.scale)
