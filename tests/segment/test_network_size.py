@@ -11,6 +11,7 @@ import pytest
 from tests.segment.blob_model import write_blobs
 
 from cellwright.core.image import Array
+from cellwright.models.description import Architecture
 from cellwright.segment.decoder import TRAITS
 from cellwright.segment.network_confidence import FEATURES, confidence_of, features_of, fitted
 from cellwright.segment.network_input import Normalisation
@@ -152,11 +153,16 @@ def test_a_body_of_small_objects_is_not_taken_for_one(tmp_path: Path) -> None:
     assert told.scale == pytest.approx(model.description.diameter / 80)
 
 
-@pytest.mark.parametrize("tile", [512, 64])
-def test_a_look_larger_than_a_tile_does_not_stand_for_the_tiles(tmp_path: Path, tile: int) -> None:
+@pytest.mark.parametrize("name", ["instance", "maskrcnn"])
+def test_a_look_does_not_stand_for_tiles_of_what_finds_so_many_at_a_time(
+    tmp_path: Path, name: str
+) -> None:
     model = usable_model(str(write_blobs(tmp_path / "blobs.zip")))
-    sizes = {"tile": tile, "halo": model.description.multiple}
-    model = replace(model, description=model.description.model_copy(update=sizes))
+    tile = 64
+    changes = {
+        "tile": tile, "halo": model.description.multiple, "architecture": Architecture(name=name),
+    }  # fmt: skip
+    model = replace(model, description=model.description.model_copy(update=changes))
     channels, longest = model.description.channels, []
 
     def answer(batch: Array) -> Array:
@@ -168,7 +174,7 @@ def test_a_look_larger_than_a_tile_does_not_stand_for_the_tiles(tmp_path: Path, 
     plane = InMemory(np.random.default_rng(1).integers(0, 255, (300, 300), np.uint8))
     mapped = map_plane(plane, model, answer)
     assert mapped.size.looks == 1
-    if tile == 512:
+    if name == "instance":
         assert len(longest) == 1
     else:
         assert max(longest[1:]) <= tile + 3 * model.description.multiple

@@ -24,6 +24,7 @@ __all__ = [
     "CLASS",
     "ENSEMBLE",
     "FORMAT",
+    "PAINTED",
     "Architecture",
     "Citation",
     "Decoder",
@@ -39,6 +40,9 @@ FORMAT = 1
 
 CLASS = "class_"
 """Beginning of the names of channels that tell classes: logits in the order of `classes`."""
+
+PAINTED = frozenset({"maskrcnn"})
+"""Architectures that find objects first, so many at a time, and then draw maps of them."""
 
 ENSEMBLE = "ensemble"
 """Name of the architecture of several networks whose maps are averaged; its options hold a list of

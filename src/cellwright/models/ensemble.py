@@ -22,7 +22,15 @@ from cellwright.models.archive import LARGEST
 from cellwright.models.averaging import averaged
 from cellwright.models.catalogue import SUFFIX, find_model
 from cellwright.models.cover import cover_of
-from cellwright.models.description import CLASS, ENSEMBLE, NAME, Architecture, Description, Origin
+from cellwright.models.description import (
+    CLASS,
+    ENSEMBLE,
+    NAME,
+    PAINTED,
+    Architecture,
+    Description,
+    Origin,
+)
 from cellwright.models.learnt import LEARNT, Learnt, learnt_file, learnt_of, together
 from cellwright.models.model import Model, ModelFile, read_model_file, write_model
 from cellwright.models.stored_test import normalised
@@ -44,10 +52,6 @@ _AVERAGED = {
 _AVERAGED_KINDS = (CLASS, "ray_")
 """Maps whose mean is such a map again: logits, lengths and octaves; and beginnings of their names.
 """
-
-_PAINTED = {"maskrcnn"}
-"""Architectures that find objects first, and then draw maps of them: where a network has found
-nothing, its offsets and sizes are 0 and mean nothing."""
 
 _LONGEST = 1024  # characters of a description, of bioimage.io
 _TOP = 4096  # pixels of a multiple
@@ -242,7 +246,7 @@ def check_averaged(description: Description) -> None:
     UsageError
         If it is none, or not known of one of them.
     """
-    if description.architecture.name in _PAINTED:
+    if description.architecture.name in PAINTED:  # where nothing was found, offsets mean nothing
         raise UsageError(
             f"the maps of {description.architecture.name} are painted of the objects that it has "
             "found: the mean of such maps is of no object",

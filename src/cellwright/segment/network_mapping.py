@@ -11,7 +11,7 @@ import numpy as np
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.core.method import PlaneSource
-from cellwright.models.description import CLASS, Description
+from cellwright.models.description import CLASS, PAINTED, Description
 from cellwright.models.model import Model
 from cellwright.segment.decoder import decoder_of
 from cellwright.segment.network_input import (
@@ -167,9 +167,8 @@ class _Showing:
         description, normalisation = self.model.description, self.normalisation
         scale = _scale(size.diameter, self.model)
         near = size.seen_at(scale)
-        # some networks find no more than so many objects at once, and are shown small tiles
-        rows, columns = near.maps.values.shape[1:] if near is not None else (0, 0)
-        if near is not None and rows * columns <= (description.tile + 2 * description.halo) ** 2:
+        # who finds no more than so many objects at a time is shown small tiles
+        if near is not None and description.architecture.name not in PAINTED:
             if self.told is not None:
                 self.told(1, 1)
             scaled = ScaledPlane(self.plane, normalisation, near.scale)

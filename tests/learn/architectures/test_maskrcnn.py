@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ from cellwright.segment.network import NetworkMethod, NetworkOptions
 from cellwright.segment.network_maps import SIZE_UNIT, UNIT
 from cellwright.simulate.nuclei import simulate_nuclei
 
-pytest.importorskip("torchvision", reason="the extra [detection] is not installed")
+if find_spec("torchvision") is None:  # it cannot be imported before its operators are declared
+    pytest.skip("the extra [detection] is not installed", allow_module_level=True)
 
 from cellwright.learn.architectures.mask_rcnn_losses import drawn
 from cellwright.learn.architectures.mask_rcnn_maps import Found, maps_of
