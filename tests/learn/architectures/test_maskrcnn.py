@@ -31,7 +31,7 @@ from cellwright.learn.packaging import network_of
 from cellwright.learn.pictures import Picture
 from cellwright.learn.regions import at_boxes, mosaic
 from cellwright.learn.targets import Truth
-from cellwright.learn.torchvision_shim import has_operators
+from cellwright.learn.torchvision_shim import has_operators, load_torchvision
 from cellwright.learn.training import Settings, train
 from cellwright.models.check import check_model
 from cellwright.models.model import read_model
@@ -46,6 +46,8 @@ if find_spec("torchvision") is None:  # it cannot be imported before its operato
 from cellwright.learn.architectures.mask_rcnn_losses import drawn
 from cellwright.learn.architectures.mask_rcnn_maps import Found, maps_of
 from cellwright.learn.architectures.mask_rcnn_network import MaskRcnnNetwork
+
+load_torchvision()
 
 SMALL = MaskRcnn(imagenet="random", pyramid=8, hidden=16, detections=24, samples=16, classes=2)
 
