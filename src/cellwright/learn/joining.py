@@ -13,26 +13,17 @@ from pathlib import Path
 from cellwright.core.errors import UsageError
 from cellwright.datasets.convert import AUTO
 from cellwright.datasets.example import Example, read_pixels
-from cellwright.engine.events import (
-    CancelToken,
-    Listener,
-    Message,
-    PhaseFinished,
-    PhaseStarted,
-    StepFinished,
-    silent,
-)
+from cellwright.engine.events import CancelToken, Listener, Message, silent
 from cellwright.engine.onnx import Network
 from cellwright.learn.calibrating import Calibrated, calibrated, estimates_of
 from cellwright.learn.classifying import temperature_of
 from cellwright.learn.dataset import Dataset, dataset_of
-from cellwright.learn.judging import Judged, judged
+from cellwright.learn.judging import Judged, judged_all
 from cellwright.models.ensemble import NOT_CALIBRATED, Ensemble
 from cellwright.models.learnt import Learnt, picture_hash
 
 __all__ = ["calibrated_on", "unseen"]
 
-_PHASE = "judging"
 _SHOWN = 5
 _HELD_OUT = "validation"
 
@@ -159,15 +150,7 @@ def _judged(
     model, network = made.model, Network(made.weights)
     classes = tuple(one.name for one in model.description.classes)
     class_of = data.class_of if data.classes == classes else {}
-    listener(PhaseStarted(_PHASE, len(examples)))
-    found = []
-    for example in examples:
-        if cancel is not None:
-            cancel.check()
-        found.append(judged(model, network.run, example, class_of.get(example.name, {})))
-        listener(StepFinished(_PHASE, example.name))
-    listener(PhaseFinished(_PHASE))
-    return found
+    return judged_all(model, network.run, examples, class_of, listener=listener, cancel=cancel)
 
 
 def _how(result: Calibrated, learnt: Sequence[tuple[str, Learnt]]) -> str:

@@ -11,6 +11,14 @@ from torch import nn
 
 from cellwright.core.image import Array
 from cellwright.datasets.example import Example, read_labels, read_pixels, read_region
+from cellwright.engine.events import (
+    CancelToken,
+    Listener,
+    PhaseFinished,
+    PhaseStarted,
+    StepFinished,
+    silent,
+)
 from cellwright.evaluation.matching import count_overlaps, match
 from cellwright.evaluation.picture import PictureScore, score_picture
 from cellwright.models.model import Model
@@ -19,7 +27,9 @@ from cellwright.segment.network_mapping import InMemory
 from cellwright.segment.network_maps import Answer
 from cellwright.segment.network_plane import look
 
-__all__ = ["Judged", "answer_of", "judged", "scores_of", "within"]
+__all__ = ["Judged", "answer_of", "judged", "judged_all", "scores_of", "within"]
+
+_PHASE = "judging"
 
 
 def answer_of(*networks: nn.Module) -> Answer:
@@ -111,6 +121,46 @@ def judged(
         true_classes=classes,
         truth_classes=class_of,
     )
+
+
+def judged_all(
+    model: Model,
+    answer: Answer,
+    examples: Sequence[Example],
+    class_of: Mapping[str, Mapping[int, int]],
+    *,
+    listener: Listener = silent,
+    cancel: CancelToken | None = None,
+) -> list[Judged]:
+    """Judge pictures one after the other.
+
+    Parameters
+    ----------
+    model, answer
+        The network: what it is, and how it is asked.
+    examples
+        The pictures.
+    class_of
+        From the name of a picture to the classes of its labels; it may lack some.
+    listener
+        Hears of each picture.
+    cancel
+        Stops before the next one.
+
+    Raises
+    ------
+    CancelledError
+        If somebody asked to stop.
+    """
+    listener(PhaseStarted(_PHASE, len(examples)))
+    found = []
+    for example in examples:
+        if cancel is not None:
+            cancel.check()
+        found.append(judged(model, answer, example, class_of.get(example.name, {})))
+        listener(StepFinished(_PHASE, example.name))
+    listener(PhaseFinished(_PHASE))
+    return found
 
 
 def within(labels: Array, region: Array) -> Array:

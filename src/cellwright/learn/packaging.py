@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
 from cellwright.core.errors import UnreadableError, UnsupportedError, UsageError
-from cellwright.core.image import Array
 from cellwright.engine.onnx import Network
 from cellwright.learn.architecture import architecture_of, architectures
 from cellwright.learn.export import folded, norms_file, read_norms, to_onnx, unfolded
+from cellwright.models.cover import cover_of
 from cellwright.models.description import ENSEMBLE, Description
 from cellwright.models.learnt import LEARNT
 from cellwright.models.model import Model, write_model
 from cellwright.models.stored_test import normalised
-from cellwright.segment.network_input import unit_range
 from cellwright.simulate.nuclei import simulate_nuclei
 
 __all__ = ["NORMS", "network_of", "package", "to_weights"]
@@ -127,7 +125,7 @@ def package(
         weights,
         test_input=test,
         test_output=maps,
-        cover=_png(unit_range(plane, wanted.low, wanted.high)(plane)),
+        cover=cover_of(np.broadcast_to(plane, (1, 3, *plane.shape)), wanted),
         documentation=documentation,
         attachments={
             name: content
@@ -135,13 +133,3 @@ def package(
             if content is not None
         },
     )
-
-
-def _png(values: Array) -> bytes:
-    """Grey PNG of (Y, X) values, of which 0 becomes black and 1 white."""
-    from PIL import Image
-
-    stream = io.BytesIO()
-    grey = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-    Image.fromarray(grey).save(stream, "PNG")
-    return stream.getvalue()

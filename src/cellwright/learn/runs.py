@@ -10,18 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from cellwright.datasets.example import Example
-from cellwright.engine.events import (
-    CancelToken,
-    Listener,
-    PhaseFinished,
-    PhaseStarted,
-    StepFinished,
-)
+from cellwright.engine.events import CancelToken, Listener
 from cellwright.engine.files import write_atomic
 from cellwright.io.label_image import encode_labels
 from cellwright.learn.dataset import Dataset
-from cellwright.learn.judging import Judged, answer_of, judged, scores_of
+from cellwright.learn.judging import Judged, answer_of, judged, judged_all, scores_of
 from cellwright.learn.pictures import Picture
 from cellwright.learn.preview import shown
 from cellwright.learn.stored_plan import Plan
@@ -36,7 +29,6 @@ LOOKS, PICTURE, TRUTH = "looks", "picture.png", "truth.tif"
 """In a run's folder, a folder for each of some held-out pictures: the picture, the truth, and what
 was found after so many steps."""
 
-_JUDGING = "judging"
 _TRAINING, _FOLDS, _FEWER = "training", "folds", "fewer"
 FEWER = (0.25, 0.5)
 """Shares of the groups of which it is seen what they would have been good for."""
@@ -139,8 +131,14 @@ class Runs:
 
     def judged(self, model: Model, answer: Answer, names: Sequence[str]) -> list[Judged]:
         """Let a network look at pictures of the dataset."""
-        return self._judged(
-            model, answer, [self._examples[name] for name in names], self._data.class_of
+        examples = [self._examples[name] for name in names]
+        return judged_all(
+            model,
+            answer,
+            examples,
+            self._data.class_of,
+            listener=self._listener,
+            cancel=self._cancel,
         )
 
     def judged_examples(self, model: Model, answer: Answer, data: Dataset) -> list[Judged]:
@@ -149,24 +147,9 @@ class Runs:
         Its classes count only if they are those of this one.
         """
         classes = data.class_of if data.classes == self._data.classes else {}
-        return self._judged(model, answer, data.examples, classes)
-
-    def _judged(
-        self,
-        model: Model,
-        answer: Answer,
-        examples: Sequence[Example],
-        class_of: Mapping[str, Mapping[int, int]],
-    ) -> list[Judged]:
-        self._listener(PhaseStarted(_JUDGING, len(examples)))
-        found = []
-        for example in examples:
-            if self._cancel is not None:
-                self._cancel.check()
-            found.append(judged(model, answer, example, class_of.get(example.name, {})))
-            self._listener(StepFinished(_JUDGING, example.name))
-        self._listener(PhaseFinished(_JUDGING))
-        return found
+        return judged_all(
+            model, answer, data.examples, classes, listener=self._listener, cancel=self._cancel
+        )
 
     def _trained(self, folder: Path, names: Sequence[str], held: Sequence[str]) -> nn.Module:
         return train(
