@@ -14,7 +14,6 @@ from cellwright.learn.architectures.instance import Instance
 from cellwright.learn.architectures.maskrcnn import MaskRcnn
 from cellwright.learn.pictures import Picture, picture_of
 from cellwright.learn.plan import (
-    DETECTION_RATE,
     SHEET_DIAMETER,
     Nature,
     changed,
@@ -115,7 +114,7 @@ def test_mask_rcnn_too_is_shown_objects_at_one_size_and_makes_small_steps() -> N
     settings = settings_for(known, "maskrcnn")
     assert isinstance(settings.architecture, MaskRcnn)
     assert settings.architecture.classes == 2
-    assert (settings.optimiser, settings.learning_rate) == ("adam", DETECTION_RATE)
+    assert (settings.optimiser, settings.learning_rate) == ("adam", 3e-4)
     assert settings.sampling.diameter == 24
     assert settings.sampling.side % 32 == 0
     assert settings_for(nature(covered=0.9, touching=0.9), "maskrcnn").sampling.diameter == 32
@@ -128,7 +127,7 @@ def test_mask_rcnn_too_is_shown_objects_at_one_size_and_makes_small_steps() -> N
         imagenet="random", pyramid=8, classes=2,
         class_weights=settings.architecture.class_weights,
     )  # fmt: skip
-    assert (going_on.optimiser, going_on.learning_rate) == ("adam", DETECTION_RATE)
+    assert (going_on.optimiser, going_on.learning_rate) == ("adam", 3e-4)
     assert going_on.sampling.wild > 0
 
 
@@ -160,3 +159,14 @@ def test_settings_that_cannot_be_are_said(change: str, said: str) -> None:
 
 def test_rates_of_parts_are_named_freely() -> None:
     assert changed(Settings(), ["rates.head=0.5"]).rates == {"head": 0.5}
+
+
+def test_going_on_keeps_how_an_architecture_is_best_trained() -> None:
+    start = make_description(
+        architecture={"name": "unet", "options": {}}, decoder={"name": "components"},
+        channels=("foreground",), diameter=30.0, diameters=(15, 60), multiple=16,
+    )  # fmt: skip
+    settings = settings_for(nature(), start=start)
+    assert (settings.optimiser, settings.sampling.wild, settings.sampling.jitter) == (
+        "adam", 0.0, 0.2
+    )  # fmt: skip

@@ -17,6 +17,7 @@ from cellwright.learn.architectures.maskrcnn import MaskRcnn
 from cellwright.learn.architectures.tiramisu import Tiramisu
 from cellwright.learn.architectures.unet import Unet
 from cellwright.learn.architectures.vgg16_unet import Vgg16Unet
+from cellwright.learn.presets import Presets
 from cellwright.learn.targets import Truth
 
 __all__ = ["Architecture", "Known", "architecture_of", "architectures"]
@@ -43,6 +44,11 @@ class Architecture(Protocol):
     @property
     def multiple(self) -> int:
         """Number of pixels of which the sides of the network's input must be multiples."""
+        ...
+
+    @property
+    def presets(self) -> Presets:
+        """How it is best trained and asked."""
         ...
 
     def network(self) -> nn.Module:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from cellwright.learn.architectures.maskrcnn import MaskRcnn
 from cellwright.learn.plan import Nature
 from cellwright.learn.training import Settings
 from cellwright.models.description import (
@@ -24,22 +22,9 @@ __all__ = ["PERCENTILES", "described", "name_from"]
 PERCENTILES = (1.0, 99.8)
 """Of a picture's intensities that become 0 and 1."""
 
-_DECODING: dict[str, dict[str, Any]] = {
-    "votes": {"least_area": 4, "smoothing": 1.0, "join": 0.05},
-    "components": {},
-    "walls": {},
-}
-"""Options of the decoders in the network's pixels. Small objects are kept: confidence, which is
-fitted to what people drew, leaves out those that nobody would draw."""
-
-_FOUND_TWICE = {"smoothing": 2.0}
-"""Of the votes of `maskrcnn`. All pixels of an object point to one place, but in the next tile the
-object was found anew, and its middle may lie some pixels beside."""
-
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """M. Okabe and K. Ito, "Color Universal Design", 2008."""
 
-_TILE = 1664
 _HALO = 12
 """Width of what is computed around a tile and thrown away, in `multiple`s: as wide as the deepest
 level of a network sees."""
@@ -86,15 +71,13 @@ def described(
         Model that it began with: its sources are sources of this one too.
     """
     architecture, sampling = settings.architecture, settings.sampling
-    multiple = architecture.multiple
+    presets, multiple = architecture.presets, architecture.multiple
     sizes_known = "size" in architecture.channels
     diameter = sampling.diameter if sizes_known else nature.diameter
     low, high = sampling.wildest if sizes_known else nature.diameters
     decoder = start.decoder if start is not None else None
     if decoder is None:
-        options = _DECODING.get(architecture.decoder, {})
-        if isinstance(architecture, MaskRcnn):
-            options = {**options, **_FOUND_TWICE}
+        options = dict(presets.decoding)
         decoder = Decoder(name=architecture.decoder, version=1, options=options)
     if settings.decoding:
         options = {**decoder.options, **settings.decoding}
@@ -104,9 +87,7 @@ def described(
         ObjectClass(name=word, colour=_COLOURS[index % len(_COLOURS)])
         for index, word in enumerate(classes or [one.name for one in known])
     )
-    tile, halo = _TILE, _HALO * multiple
-    if isinstance(architecture, MaskRcnn):
-        tile, halo = architecture.tile, architecture.halo
+    halo = _HALO * multiple if presets.halo is None else presets.halo
     content = settings.model_dump(mode="json")["architecture"]
     content.pop("name", None)
     if content.get("imagenet"):
@@ -128,7 +109,7 @@ def described(
         diameters=(diameter / _SPREAD, diameter * _SPREAD),
         sizes=(max(1.0, low), max(1.0, high)),
         frame=sampling.side if sampling.whole else None,
-        tile=tile,
+        tile=presets.tile,
         halo=halo,
         multiple=multiple,
         sources=start.sources if start is not None else (),

@@ -12,8 +12,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cellwright.core.errors import UsageError
 from cellwright.learn.architecture import architecture_of
-from cellwright.learn.architectures.instance import Instance
-from cellwright.learn.architectures.maskrcnn import MaskRcnn
 from cellwright.learn.options import Update
 from cellwright.learn.pictures import NO_CLASS, Picture
 from cellwright.learn.targets import touching
@@ -30,12 +28,6 @@ SHEET = 0.6
 a sheet of cells: they are told apart by thin borders, which must be seen."""
 SHEET_DIAMETER = 32.0
 """At which a network sees the cells of a sheet, in its pixels."""
-DIAMETERS = {"instance": 18.0, "maskrcnn": 24.0}
-"""At which networks that tell sizes see other objects. The finest places of `maskrcnn` are 4 px
-apart, and an object must be some places wide."""
-DETECTION_RATE = 3e-4
-"""Learning rate of `maskrcnn`, with Adam: its parts learn from what the others propose, and large
-steps let all of them fall over."""
 FEW_OBJECTS = 20
 """Per class that decide how the classes are weighted, at the least."""
 
@@ -182,21 +174,22 @@ def settings_for(
     }
     if start is not None:
         return _going_on(nature, chosen, start, update, kept=kept)
-    if architecture not in DIAMETERS:
-        return _semantic(nature, chosen, architecture)
-    diameter = SHEET_DIAMETER if nature.is_sheet else DIAMETERS[architecture]
-    options = _class_options(nature)
+    presets = architecture_of(architecture, {}).presets
+    options = _class_options(nature) if presets.tells_classes else {}
     made = architecture_of(architecture, options)
-    chosen["architecture"] = {"name": architecture, **options}
-    if isinstance(made, MaskRcnn):
-        chosen |= {"optimiser": "adam", "learning_rate": DETECTION_RATE}
+    diameter = presets.diameter
+    if diameter is None:
+        diameter = nature.diameter
+    elif nature.is_sheet:
+        diameter = SHEET_DIAMETER
+    chosen["architecture"] = {**options, "name": architecture}
     chosen["sampling"] = {
         "diameter": diameter,
         "side": _side(nature, diameter, made.multiple),
-        "wild": 0.1,
         "rare": 0.25 if options else 0.0,
+        **presets.sampling,
     }
-    return Settings.model_validate(chosen)
+    return Settings.model_validate({**chosen, **presets.settings})
 
 
 def _going_on(
@@ -205,40 +198,21 @@ def _going_on(
     """What the model knows is kept where it is of use: small steps, smaller ones in the body."""
     known = architecture_of(start.architecture.name, start.architecture.options)
     options = dict(start.architecture.options)
-    if isinstance(known, Instance | MaskRcnn):
-        options |= _class_options(nature) or {
-            "classes": known.classes, "class_weights": known.class_weights
-        }  # fmt: skip
+    if known.presets.tells_classes:
+        options |= _class_options(nature)  # where none are drawn, those of the model stay
     chosen["architecture"] = {**options, "name": start.architecture.name}
     chosen["sampling"] = {
         "diameter": start.diameter,
         "side": _side(nature, start.diameter, start.multiple),
-        "wild": 0.1 if isinstance(known, Instance | MaskRcnn) else 0.0,
         "rare": 0.25 if options.get("classes") else 0.0,
         "changed": 0.3,
         "overlaid": 0.05,
+        **known.presets.sampling,
     }
     chosen["update"] = update
     if kept:
         chosen |= {"learning_rate": 1e-3, "rates": {"body": 0.3}}
-    if isinstance(known, MaskRcnn):
-        chosen |= {"optimiser": "adam", "learning_rate": DETECTION_RATE}
-    return Settings.model_validate(chosen)
-
-
-def _semantic(nature: Nature, chosen: dict[str, Any], architecture: str) -> Settings:
-    made = architecture_of(architecture, {})
-    chosen["architecture"] = {"name": architecture}
-    chosen["optimiser"] = "adam"
-    chosen["learning_rate"] = 1e-3
-    chosen["sampling"] = {
-        "diameter": nature.diameter,
-        "side": _side(nature, nature.diameter, made.multiple),
-        "jitter": 0.2,
-        "wild": 0.0,
-        "overlaid": 0.0,
-    }
-    return Settings.model_validate(chosen)
+    return Settings.model_validate({**chosen, **known.presets.settings})
 
 
 def _side(nature: Nature, diameter: float, multiple: int) -> int:

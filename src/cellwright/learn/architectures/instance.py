@@ -20,15 +20,20 @@ from cellwright.core.image import Array
 from cellwright.learn import targets
 from cellwright.learn.networks import UNet
 from cellwright.learn.pictures import NO_CLASS
+from cellwright.learn.presets import Presets
 from cellwright.learn.targets import Truth
 from cellwright.models.description import CLASS
 from cellwright.segment.network_maps import SIZE_UNIT, UNIT
 
-__all__ = ["RAYS", "Instance", "Separation"]
+__all__ = ["RAYS", "VOTES", "Instance", "Separation"]
 
 Separation = Literal["distance", "offsets", "rays", "both"]
 """What parts touching objects: the distance to the edge, and the boundaries between neighbours;
 the ways to the middle; the distances to the outline in many directions; or the first two."""
+
+VOTES = {"least_area": 4, "smoothing": 1.0, "join": 0.05}
+"""Options of the decoder. Small objects are kept: confidence, which is fitted to what people drew,
+leaves out those that nobody would draw."""
 
 RAYS = 32
 """Directions, as many as StarDist has by default."""
@@ -100,6 +105,9 @@ class Instance:
 
     decoder: ClassVar[str] = "votes"
     """What makes objects of the maps."""
+    presets: ClassVar[Presets] = Presets(
+        diameter=18.0, tells_classes=True, sampling={"wild": 0.1}, decoding=VOTES
+    )
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.depths) or min((*self.widths, *self.depths), default=0) < 1:

@@ -11,8 +11,10 @@ import torch
 
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
+from cellwright.learn.architectures.instance import VOTES
 from cellwright.learn.imagenet import RANDOM
 from cellwright.learn.pictures import NO_CLASS
+from cellwright.learn.presets import Presets
 from cellwright.learn.targets import Truth
 from cellwright.models.description import CLASS
 
@@ -26,6 +28,18 @@ Backbone = Literal["resnet18", "resnet50"]
 
 _LEVELS = 4
 """Of the pyramid."""
+
+_DIAMETER = 24.0
+"""At which objects are seen: the finest places are 4 px apart, and an object must be some places
+wide."""
+
+_LEARNING_RATE = 3e-4
+"""With Adam: the parts learn from what the others propose, and large steps let all of them fall
+over."""
+
+_FOUND_TWICE = {"smoothing": 2.0}
+"""Of the votes. All pixels of an object point to one place, but in the next tile the object was
+found anew, and its middle may lie some pixels beside."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +106,17 @@ class MaskRcnn:
     """What makes objects of the maps."""
     multiple: ClassVar[int] = 32
     """Number of pixels of which the sides of the network's input must be multiples."""
-    tile: ClassVar[int] = 256
-    halo: ClassVar[int] = 64
-    """Side of a tile, and width around it of what is seen too, in pixels: so small that there are
-    never more objects in it than `detections`; objects that are wider than the halo lose what lies
-    beyond."""
+    presets: ClassVar[Presets] = Presets(
+        diameter=_DIAMETER,
+        tells_classes=True,
+        settings={"optimiser": "adam", "learning_rate": _LEARNING_RATE},
+        sampling={"wild": 0.1},
+        decoding={**VOTES, **_FOUND_TWICE},
+        tile=256,
+        halo=64,
+    )
+    """Tiles are so small that there are never more objects in one than `detections`; objects that
+    are wider than the halo lose what lies beyond."""
 
     def __post_init__(self) -> None:
         if self.backbone not in get_args(Backbone):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import edt
 import numpy as np
@@ -16,6 +16,7 @@ from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.learn import losses, targets
 from cellwright.learn.losses import LossShares
+from cellwright.learn.presets import Presets
 from cellwright.learn.targets import Truth
 
 __all__ = ["Semantic", "Sought", "borders", "initialise", "signed_distance"]
@@ -48,6 +49,11 @@ class Semantic(ABC):
     what: Sought = "foreground"
     border_width: int = 2
     shares: LossShares = LossShares()
+
+    presets: ClassVar[Presets] = Presets(
+        settings={"optimiser": "adam", "learning_rate": 1e-3},
+        sampling={"jitter": 0.2, "wild": 0.0, "overlaid": 0.0},
+    )
 
     def __post_init__(self) -> None:
         if self.border_width < 1:
