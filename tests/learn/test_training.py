@@ -298,8 +298,14 @@ def test_only_the_weights_that_are_updated_change(
     assert ("head" in differing) == ("head" in changed)
 
 
-def test_dropout_too_is_the_same_after_a_stop(tmp_path: Path, pictures: list[Picture]) -> None:
-    said = settings_of(architecture=Unet(widths=(4, 8), dropout=0.5), optimiser="adam", steps=4)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_dropout_too_is_the_same_after_a_stop(
+    tmp_path: Path, pictures: list[Picture], precision: str
+) -> None:
+    said = settings_of(
+        architecture=Unet(widths=(4, 8), dropout=0.5), optimiser="adam", steps=4,
+        precision=precision,
+    )  # fmt: skip
     whole = train(pictures, said, tmp_path / "whole")
     with pytest.raises(Interrupted):
         train(Ending(pictures, 2 * 3), said, tmp_path / "parted")

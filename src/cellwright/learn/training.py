@@ -36,7 +36,16 @@ from cellwright.learn.curve import Curve
 from cellwright.learn.options import Update
 from cellwright.learn.pictures import Picture
 
-__all__ = ["Look", "Settings", "average_of", "first_steps", "last_step", "rate_at", "train"]
+__all__ = [
+    "Look",
+    "Precision",
+    "Settings",
+    "average_of",
+    "first_steps",
+    "last_step",
+    "rate_at",
+    "train",
+]
 
 PHASE, LOOKING = "training", "looking"
 """Phases that a listener hears of: steps, and looks at how good the network has become."""
@@ -58,6 +67,9 @@ _BETTER = 1e-3
 """By which a score must be higher than the best one before it to count as progress."""
 _LEARNT = 0.05
 """Score from which on a lack of progress counts: before, a network has not learnt anything yet."""
+
+Precision = Literal["float32", "bfloat16"]
+"""Numbers in which a network reckons in training; its weights are float32 always."""
 
 Look = Callable[[int, nn.Module], float]
 """Given the number of steps made and the averaged network, tells how good it is: more is better."""
@@ -124,7 +136,7 @@ class Settings(BaseModel):
     rates: Mapping[str, float] = {}
     start: str | None = None
     decoding: Mapping[str, Any] = {}
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
     @model_validator(mode="after")
     def _check_side(self) -> Self:
