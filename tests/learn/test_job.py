@@ -22,8 +22,9 @@ from cellwright.evaluation.comparison import Difference
 from cellwright.evaluation.intervals import Interval
 from cellwright.io.cells import read_table
 from cellwright.io.label_image import encode_labels
+from cellwright.learn.beside import is_better
 from cellwright.learn.classifying import ACCURACY
-from cellwright.learn.job import CANDIDATE, MODEL, Trained, is_better, train_model
+from cellwright.learn.job import CANDIDATE, MODEL, Trained, train_model
 from cellwright.learn.judging import answer_of
 from cellwright.learn.options import TrainOptions
 from cellwright.learn.outcome import BEFORE

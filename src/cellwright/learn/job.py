@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -15,16 +13,14 @@ from cellwright.datasets.convert import AUTO
 from cellwright.engine.allocation import keep_freed_memory
 from cellwright.engine.events import CancelToken, Listener, Message, silent
 from cellwright.engine.files import write_atomic
-from cellwright.engine.onnx import Network
-from cellwright.evaluation.comparison import Difference, compare, difference_of
+from cellwright.evaluation.comparison import Difference
+from cellwright.learn.beside import PRIMARY, Beside, beside_start
 from cellwright.learn.calibrating import (
     Calibrated,
-    as_calibrated,
     calibrated,
     estimates_of,
-    kept_scores,
 )
-from cellwright.learn.classifying import ACCURACY, accuracies, scored_objects, temperature_of
+from cellwright.learn.classifying import scored_objects, temperature_of
 from cellwright.learn.dataset import Dataset, dataset_of
 from cellwright.learn.describing import PERCENTILES, described, name_from
 from cellwright.learn.familiarity import fingerprint_of
@@ -46,14 +42,11 @@ from cellwright.models.learnt import Learnt, learnt_file, learnt_of, picture_has
 from cellwright.models.model import Model, model_named
 from cellwright.segment.network_model import decoding_of
 
-__all__ = ["CANDIDATE", "MODEL", "PREVIEW", "PRIMARY", "Trained", "is_better", "train_model"]
+__all__ = ["CANDIDATE", "MODEL", "PREVIEW", "Trained", "train_model"]
 
 MODEL, CANDIDATE, PREVIEW = "model.zip", "candidate.zip", "preview.png"
 """In a training's folder."""
 _COPY, _ALSO = "data", "also"
-
-PRIMARY = "dsb_ap_50"
-"""The score by which a model must beat the one that it began with."""
 
 _HELD_OUT, _OUT_OF_FOLD = "validation", "members_out_of_fold"
 """What the scores of a model file are of: pictures that were held out of the training; or, of an
@@ -198,28 +191,19 @@ def train_model(
         objects = scored_objects(
             found, result.kept, result.confidence, data.classes, temperature or 1.0
         )
-    against: tuple[Difference, ...] = ()
-    forgotten: tuple[Difference, ...] = ()
-    objects_before = None
+    beside = Beside()
     if model is not None:
-        before = Network(model.weights).run
-        classes = [one.name for one in model.description.classes]
-        same = classes == [one.name for one in description.classes]
-        if result is not None:
-            old = runs.judged(model, before, [one.example.name for one in found])
-            against = _differences(calibration, found, known, old, same_classes=same)
-            if same:
-                was = as_calibrated(old, known)
-                objects_before = scored_objects(
-                    old, was.kept, was.confidence, data.classes, known.get("temperature", 1.0)
-                )
+        more = None
         if also is not None:
             more = dataset_of(also, out / _ALSO, leave_out=True, listener=listener, cancel=cancel)
-            new = runs.judged_examples(Model(description, b""), answer, more)
-            old = runs.judged_examples(model, before, more)
-            forgotten = _differences(calibration, new, known, old, same_classes=same)
-    better = not against or is_better(against)
-    write_outcome(out, result, objects, against=against, forgotten=forgotten, before=objects_before)
+        beside = beside_start(
+            model, Model(description, b""), calibration,
+            found=found, answer=answer, runs=runs, data=data, also=more,
+        )  # fmt: skip
+    write_outcome(
+        out, result, objects,
+        against=beside.against, forgotten=beside.forgotten, before=beside.objects,
+    )  # fmt: skip
     curve: tuple[LearningPoint, ...] = ()
     if options.learning_curve and plan.validation:
         curve = _curve(out, plan, runs, found)
@@ -240,11 +224,11 @@ def train_model(
     if model is not None:
         known_pictures = together([known_pictures, learnt_of(model)])
     path = _packaged(
-        out, networks, description, known_pictures, usable=better or options.accept
+        out, networks, description, known_pictures, usable=beside.is_better or options.accept
     )  # fmt: skip
     return Trained(
-        out, path, plan, result, against, forgotten,
-        better=better, curve=curve, judged=tuple(found),
+        out, path, plan, result, beside.against, beside.forgotten,
+        better=beside.is_better, curve=curve, judged=tuple(found),
     )  # fmt: skip
 
 
@@ -275,43 +259,6 @@ def _curve(out: Path, plan: Plan, runs: Runs, found: Sequence[Judged]) -> tuple[
     points = learning_curve(fewer | {len(plan.training): scores_of(found)}, PRIMARY)
     write_learning_curve(out, points)
     return points
-
-
-def is_better(against: Sequence[Difference]) -> bool:
-    """Whether a model is better than the one that it began with.
-
-    It is if `PRIMARY` or the classes are better beyond the interval, and neither is worse.
-
-    Parameters
-    ----------
-    against
-        Differences to that model.
-    """
-    looked = [one.interval for one in against if one.score in {PRIMARY, ACCURACY}]
-    better = any(one.low is not None and one.low > 0 for one in looked)
-    worse = any(one.high is not None and one.high < 0 for one in looked)
-    return better and not worse
-
-
-def _differences(
-    calibration: Mapping[str, Any],
-    found: Sequence[Judged],
-    old_calibration: Mapping[str, Any],
-    old: Sequence[Judged],
-    *,
-    same_classes: bool,
-) -> tuple[Difference, ...]:
-    """Differences between two models on the same pictures, in the same order."""
-    differences = compare(kept_scores(found, calibration), kept_scores(old, old_calibration))
-    told = accuracies(found)
-    if not all(map(math.isnan, told)):
-        # a model that tells no classes, or others, is right about none of them
-        before = accuracies(old) if same_classes else [0.0] * len(old)
-        pairs = [
-            (now, 0.0 if math.isnan(then) else then) for now, then in zip(told, before, strict=True)
-        ]
-        differences.append(difference_of(ACCURACY, pairs))
-    return tuple(differences)
 
 
 def _described(
