@@ -143,21 +143,24 @@ def _of_one_kind(example: Example) -> Example:
 
 
 def _folds(examples: Sequence[Example], count: int) -> tuple[tuple[str, ...], ...]:
-    """Names that are held out in each part: whole groups, the parts nearly of one size."""
+    """Names that are held out in each part: whole groups, each kind in all parts alike."""
     if not count:
         return ()
-    members: dict[str, list[str]] = {}
+    members: dict[str, list[Example]] = {}
     for example in sorted(examples, key=lambda one: one.name):
-        members.setdefault(example.group, []).append(example.name)
+        members.setdefault(example.group, []).append(example)
     if len(members) < 2 or count < 2:
         raise UsageError(
             f"{len(members)} groups of pictures cannot be parted into {count}",
             remedy="give two groups and two --folds at the least",
         )
-    parts: list[list[str]] = [[] for _ in range(min(count, len(members)))]
+    parts: list[list[Example]] = [[] for _ in range(min(count, len(members)))]
     for group in sorted(members, key=lambda name: (-len(members[name]), name)):
-        min(parts, key=len).extend(members[group])
-    return tuple(tuple(sorted(part)) for part in parts)
+        kind = members[group][0].kind
+        # a part without a kind of which another has two groups would judge what nobody taught
+        least = min(parts, key=lambda part: (sum(one.kind == kind for one in part), len(part)))
+        least.extend(members[group])
+    return tuple(tuple(sorted(one.name for one in part)) for part in parts)
 
 
 def seconds_of_step(
