@@ -25,7 +25,14 @@ from cellwright.learn.stored_plan import Plan, digest_of, kept_plan, write_plan
 from cellwright.learn.training import Precision, Settings, first_steps
 from cellwright.models.model import Model
 
-__all__ = ["known_already", "planned", "precision_here", "seconds_of_step", "within_budget"]
+__all__ = [
+    "known_already",
+    "parts_of",
+    "planned",
+    "precision_here",
+    "seconds_of_step",
+    "within_budget",
+]
 
 _TIMED = 4
 """Steps that are made to find out how long one takes; the first does not count."""
@@ -71,7 +78,7 @@ def planned(
         return kept
     groups = {example.group for example in data.examples}
     nature = nature_of(list(pictures.values()), len(groups), data.classes)
-    folds = _folds(data.examples, options.folds)
+    folds = parts_of(data.examples, options.folds) if options.folds else ()
     share = 0.0 if folds else options.validation
     training, validation = split(data.examples, share)
     if not folds and share and not validation:  # few pictures of each kind: one of all
@@ -142,10 +149,26 @@ def _of_one_kind(example: Example) -> Example:
     return Example(example.name, example.image, example.labels, "", example.group)
 
 
-def _folds(examples: Sequence[Example], count: int) -> tuple[tuple[str, ...], ...]:
-    """Names that are held out in each part: whole groups, each kind in all parts alike."""
-    if not count:
-        return ()
+def parts_of(examples: Sequence[Example], count: int) -> tuple[tuple[str, ...], ...]:
+    """Part examples for a cross-validation: whole groups, each kind in all parts alike.
+
+    Parameters
+    ----------
+    examples
+        All of them, with their kinds and groups.
+    count
+        How many parts; as many as there are groups, or more, leave one group out in each.
+
+    Returns
+    -------
+    tuple of tuple of str
+        Names that are held out, of each part.
+
+    Raises
+    ------
+    UsageError
+        If there are not two groups and two parts.
+    """
     members: dict[str, list[Example]] = {}
     for example in sorted(examples, key=lambda one: one.name):
         members.setdefault(example.group, []).append(example)
