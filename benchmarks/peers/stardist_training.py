@@ -83,6 +83,19 @@ class UntilTheTimeIsUp(keras.callbacks.Callback):  # type: ignore[misc,unused-ig
         self.model.stop_training = share >= 1
 
 
+class Clock(keras.callbacks.Callback):  # type: ignore[misc,unused-ignore]
+    """Notes when each step ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Note it."""
+        del batch, logs
+        self.times.append(time.perf_counter())
+
+
 def load(threads: int, folder: Path) -> dict[str, Callable[..., Any]]:
     """Build the network; weights that are in its folder are taken."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -117,6 +130,20 @@ def load(threads: int, folder: Path) -> dict[str, Callable[..., Any]]:
         losses = [float(loss) for loss in history.history["val_loss"]]
         return {"steps": clock.steps, "seconds": took, "losses": losses}
 
+    def steps(pictures: list[str], side: int, count: int, steps: int) -> dict[str, Any]:
+        """Time so many steps, on patches of a side; one picture stands for the held-out ones."""
+        examples = [example(path) for path in pictures]
+        model.prepare_for_training()
+        clock = Clock()
+        model.callbacks.append(clock)
+        pixels, labels = (list(part) for part in zip(*examples, strict=True))
+        model.config.train_patch_size, model.config.train_batch_size = (side, side), count
+        model.train(
+            pixels, labels, (pixels[:1], labels[:1]), augmenter=augmented, seed=0, epochs=1,
+            steps_per_epoch=steps + 1,
+        )  # fmt: skip
+        return {"seconds": np.diff(clock.times).tolist()}
+
     def segment(picture: str, labels: str) -> dict[str, Any]:
         seconds: dict[str, float] = {}
         pixels = np.load(picture)["pixels"]
@@ -125,7 +152,7 @@ def load(threads: int, folder: Path) -> dict[str, Callable[..., Any]]:
         np.save(labels, found.astype(np.uint32))
         return {**seconds, "objects": int(found.max())}
 
-    return {"train": train, "segment": segment}
+    return {"train": train, "steps": steps, "segment": segment}
 
 
 def main() -> None:

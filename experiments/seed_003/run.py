@@ -36,21 +36,33 @@ from cellwright.segment.rescale import ScaledPlane
 
 SIDE = 128
 SHARE = 70 / 670
-WHOLE = ("sampling.whole=true", f"sampling.side={SIDE}", "sampling.changed=0", "patience=9")
-"""As the seed had it: the whole picture, squeezed, and no other change than turns and mirrors."""
-WAYS = {
-    "unet": WHOLE,
-    "alexnet_fcn": (*WHOLE, "architecture.imagenet=random"),
-    "vgg16_unet": (*WHOLE, "architecture.imagenet=random"),
+WHOLE = (
+    "sampling.whole=true", f"sampling.side={SIDE}", "sampling.changed=0", "sampling.balance=0",
+    "patience=9",
+)  # fmt: skip
+"""As the seed had it: whole pictures, squeezed, all alike often, and no other change than turns and
+mirrors."""
+RANDOM = "architecture.imagenet=random"
+WAYS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "unet": ("unet", WHOLE),
+    "alexnet_fcn": ("alexnet_fcn", (*WHOLE, RANDOM)),
+    "vgg16_unet": ("vgg16_unet", (*WHOLE, RANDOM)),
     "tiramisu": (
-        *WHOLE, "architecture.growth=12", "architecture.layers=[4,4,4,4,4]",
-        "architecture.bottleneck=4",
+        "tiramisu",
+        (
+            *WHOLE, "architecture.growth=12", "architecture.layers=[4,4,4,4,4]",
+            "architecture.bottleneck=4",
+        ),
     ),
-    "instance": (),
-    "maskrcnn": ("architecture.imagenet=random",),
+    "tiramisu_103": ("tiramisu", WHOLE),
+    "instance": ("instance", ()),
+    "maskrcnn": ("maskrcnn", (RANDOM,)),
+    "maskrcnn_50": ("maskrcnn", (RANDOM, "architecture.backbone=resnet50")),
 }  # fmt: skip
+"""Rows of the table: architecture and settings. Those without `WHOLE` see pictures at their own
+resolution."""
 COLUMNS = (
-    "architecture", "weights", "steps", "seconds a step", "held out",
+    "row", "weights", "steps", "seconds a step", "held out",
     "IoU at 128, mean threshold", "low", "high", "IoU at 128, threshold 0.5", "low", "high",
     "IoU", "low", "high", "AP at 0.5", "low", "high",
 )  # fmt: skip
@@ -137,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("architectures", nargs="*", default=list(WAYS))
+    parser.add_argument("rows", nargs="*", default=list(WAYS), metavar="NAME")
     parser.add_argument("--budget", default="10min")
     parser.add_argument("--split", choices=["photographs", "pictures"], default="photographs")
     asked = parser.parse_args()
@@ -146,9 +158,10 @@ def main() -> None:
         folder = apart(folder, asked.out / "pictures")
     examples = {example.image.stem: example for example in examples_in(folder)}
     rows = []
-    for name in asked.architectures:
+    for name in asked.rows:
+        architecture, settings = WAYS[name]
         options = TrainOptions(
-            architecture=name, budget=asked.budget, validation=SHARE, set=WAYS[name],
+            architecture=architecture, budget=asked.budget, validation=SHARE, set=settings,
             object="nucleus", leave_out=True,
         )  # fmt: skip
         done = train_model(folder, asked.out / name, options, listener=heard)

@@ -6,9 +6,9 @@ is judged by a network that has not learnt from it, and the scores are printed b
 second person who drew a picture again (``labels/NAME_second.png``), where there is one.
 
 ``--way seed`` does it as the seed did: a full-size U-Net learns the drawn borders, and cells are
-what lies between them. ``--way ours`` learns which pixels belong together. Not every cell is
-drawn, so nothing is learnt from, and nothing scored, beyond the cells that are and their
-surroundings.
+what lies between them. ``--way ours`` goes on from the model ``borders``, which has learnt from
+other cells which pixels belong together. Not every cell is drawn, so nothing is learnt from, and
+nothing scored, beyond the cells that are and their surroundings.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SHAPES = ("area", "perimeter", "aspect_ratio")
 SECOND = "_second"
 WAYS = {
     "ours": TrainOptions(
-        folds=2, budget="20min", object="cell", name="seed-004",
+        from_="borders", folds=2, budget="20min", object="cell", name="seed-004", accept=True,
         set=("sampling.diameter=32", "sampling.side=224"),
     ),
     "seed": TrainOptions(
@@ -137,11 +137,9 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--way", choices=list(WAYS), default="ours")
-    parser.add_argument("--start", help="name or path of a model to go on from")
     asked = parser.parse_args()
-    options = WAYS[asked.way].model_copy(update={"from_": asked.start, "accept": True})
     dataset = prepared(asked.data, asked.out / "dataset")
-    done: Trained = train_model(dataset, asked.out / "training", options, listener=heard)
+    done: Trained = train_model(dataset, asked.out / "training", WAYS[asked.way], listener=heard)
     assert done.model is not None
     assert done.result is not None
     for one, kept in zip(done.judged, done.result.kept, strict=True):
