@@ -1,7 +1,8 @@
 """Give a trained model the card of one of the package: ``bundle.py MODEL.zip CARD.toml OUT.zip``.
 
-Weights, plan, calibration, scores and fingerprint stay as ``cellwright train`` wrote them; from the
-card come the words, the authors, and the sources of the pictures with their licences.
+Plan, calibration, scores and fingerprint stay as ``cellwright train`` wrote them, and the weights
+are stored in half the bytes; from the card come the words, the authors, and the sources of the
+pictures with their licences.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from cellwright.learn.export import in_half
 from cellwright.learn.packaging import NORMS, package
 from cellwright.models.description import Citation, Description, Origin
 from cellwright.models.learnt import LEARNT
@@ -26,7 +28,7 @@ def main(model: str, card: str, out: str) -> None:
     described["sources"] = [Origin(**one) for one in told["sources"]]
     description = Description.model_validate(described)
     package(
-        Path(out), description, made.weights, made.attachments[NORMS], text,
+        Path(out), description, in_half(made.weights), made.attachments[NORMS], text,
         learnt=made.attachments.get(LEARNT),
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ from cellwright.core.errors import UnreadableError, UnsupportedError
 from cellwright.core.image import Array
 from cellwright.engine.onnx import Network
 from cellwright.learn.architectures.instance import Instance
-from cellwright.learn.export import folded, norms_file, read_norms, to_onnx, unfolded
+from cellwright.learn.export import folded, in_half, norms_file, read_norms, to_onnx, unfolded
 from cellwright.learn.packaging import NORMS, network_of, package, to_weights
 from cellwright.models.description import Architecture
 from cellwright.models.model import Model, read_model_file
@@ -71,6 +71,33 @@ def test_onnx_runtime_agrees_with_torch(exported: Exported, shape: tuple[int, ..
     assert np.abs(wanted).max() > 0.1
     found = Network(exported.weights).run(batch.numpy())
     np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_weights_in_half_the_bytes_say_nearly_the_same() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        network = Instance(widths=(16, 32), depths=(1, 1)).network().eval()
+        batch = torch.rand(2, 3, 64, 96)
+    weights, norms = to_weights(network)
+    half = in_half(weights)
+    assert len(half) < 0.6 * len(weights)
+    assert in_half(weights) == half
+    exact, near = (Network(one).run(batch.numpy()) for one in (weights, half))
+    assert near.dtype == np.float32
+    assert not np.array_equal(near, exact)
+    np.testing.assert_allclose(near, exact, atol=2e-3 * np.abs(exact).max())
+    state = unfolded(network, half, read_norms(norms))
+    assert list(state) == list(network.state_dict())
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(state[name], value, atol=1e-6, rtol=1e-3)
+
+
+def test_weights_beyond_half_numbers_are_refused() -> None:
+    convolution = nn.Conv2d(3, 64, 3)
+    nn.init.constant_(convolution.weight, 1e5)
+    network = nn.Sequential(convolution)
+    with pytest.raises(UnsupportedError, match=r"'0\.weight' are too large for float16"):
+        in_half(to_onnx(network))
 
 
 def test_folding_leaves_the_network_as_it_is_and_no_norms(exported: Exported) -> None:
