@@ -163,7 +163,7 @@ def test_rates_of_parts_are_named_freely() -> None:
 
 def test_going_on_keeps_how_an_architecture_is_best_trained() -> None:
     start = make_description(
-        architecture={"name": "unet", "options": {}}, decoder={"name": "components"},
+        architecture={"name": "unet", "options": {}}, decoder={"name": "components", "version": 1},
         channels=("foreground",), diameter=30.0, diameters=(15, 60), multiple=16,
     )  # fmt: skip
     settings = settings_for(nature(), start=start)
