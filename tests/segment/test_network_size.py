@@ -203,6 +203,24 @@ def test_confidence_is_what_it_was_fitted_to() -> None:
         assert right[group].mean() == pytest.approx(found[group].mean(), abs=0.06)
 
 
+def test_a_few_objects_are_no_reason_to_be_sure() -> None:
+    """Forty that a line parts: what is like the right ones, but for its size, is right as well."""
+    rng = np.random.default_rng(2)
+    right = np.arange(40) < 20
+    known = np.zeros((40, len(TRAITS)))
+    for name, high, low, scatter in (
+        ("area", 900, 60, 20), ("foreground", 0.9, 0.65, 0.02), ("spread", 0.1, 0.3, 0.02),
+        ("size", 0.9, -1.0, 0.05),
+    ):  # fmt: skip
+        known[:, TRAITS.index(name)] = np.where(right, high, low) + scatter * rng.normal(size=40)
+    found = fitted(known, right)
+    assert max(map(abs, found["weights"].values())) < 4
+    assert (confidence_of(known, found) > 0.5).tolist() == right.tolist()
+    smaller = known[:20].copy()  # of another picture
+    smaller[:, TRAITS.index("area")] = 450
+    assert (confidence_of(smaller, found) > 0.5).all()
+
+
 def test_confidence_without_calibration_is_the_mean_probability() -> None:
     known = traits(5)
     assert confidence_of(known, {}).tolist() == known[:, TRAITS.index("foreground")].tolist()

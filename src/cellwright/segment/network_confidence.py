@@ -17,8 +17,10 @@ __all__ = ["FEATURES", "confidence_of", "features_of", "fitted", "least_confiden
 FEATURES = ("doubt", "thin", "spread", "size", "size_above", "small", "overlap")
 """What the confidence is a function of; see `features_of`."""
 
-_RIDGE = 1e-2
-"""Holds weights that the data say little about near 0."""
+_SPREAD = 2.0
+"""Standard deviation of the weights, before any object is seen: with some dozens of objects many
+weights fit equally well, and the largest of them are sure of everything, and wrong about the next
+picture. Thousands of objects outweigh it."""
 _STEPS = 50
 
 
@@ -91,10 +93,13 @@ def least_confidence(calibration: Mapping[str, Any]) -> float:
     return float(calibration.get("least", 0.0))
 
 
-def fitted(traits: Array, right: Array, share: Array | None = None) -> dict[str, Any]:
+def fitted(traits: Array, right: Array) -> dict[str, Any]:
     """Fit the confidence to objects of which it is known whether they are right.
 
-    Logistic regression with a small ridge, by Newton's method.
+    Logistic regression by Newton's method. Weights are taken to be normal about 0 with a standard
+    deviation of `_SPREAD`, as features are of about unit size (A. Gelman and others, "A weakly
+    informative default prior distribution for logistic and other regression models", Annals of
+    Applied Statistics 2, 2008, use one as wide).
 
     Parameters
     ----------
@@ -102,8 +107,6 @@ def fitted(traits: Array, right: Array, share: Array | None = None) -> dict[str,
         (n, len(`TRAITS`)).
     right
         (n,) bool.
-    share
-        (n,) weight of each object, 1 if not given.
 
     Returns
     -------
@@ -112,14 +115,13 @@ def fitted(traits: Array, right: Array, share: Array | None = None) -> dict[str,
     """
     values = np.column_stack([np.ones(len(traits)), features_of(traits)])
     wanted = right.astype(np.float64)
-    weight = np.ones(len(traits)) if share is None else share
     found = np.zeros(values.shape[1])
-    ridge = np.full(found.size, _RIDGE * weight.sum() / 1000)
+    ridge = np.full(found.size, _SPREAD**-2)
     ridge[0] = 0
     for _ in range(_STEPS):
         chance = expit(values @ found)
-        slope = values.T @ (weight * (wanted - chance)) - ridge * found
-        curve = (values * (weight * chance * (1 - chance))[:, None]).T @ values
+        slope = values.T @ (wanted - chance) - ridge * found
+        curve = (values * (chance * (1 - chance))[:, None]).T @ values
         found = found + np.linalg.solve(curve + np.diag(ridge + 1e-9), slope)
     names: Sequence[str] = FEATURES
     return {
