@@ -129,7 +129,7 @@ def precision_here() -> Precision:
     -------
     str
         ``bfloat16`` where the processor multiplies such numbers by itself (AVX-512 BF16 or AMX),
-        and a step takes two thirds of the time; anywhere else they would be slower.
+        and a step takes less time; anywhere else they would be slower.
     """
     told = getattr(torch.cpu, "get_capabilities", None)  # newer than torch 2.6
     able = told() if told is not None else {}
