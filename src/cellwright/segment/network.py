@@ -43,6 +43,11 @@ class NetworkOptions(Options):
         description="Leave out objects that are right with less probability than this; without, "
         "the model's own.",
     )
+    outlines: Literal["maps", "bright", "dark"] = Field(
+        "maps",
+        description="Where outlines lie: where the network's maps have them, or on the bright or "
+        "dark borders near them.",
+    )
     flips: bool = Field(
         False, description="Ask the network four times, of mirrored pictures too: takes longer."
     )

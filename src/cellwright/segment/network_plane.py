@@ -15,15 +15,18 @@ from cellwright.engine.onnx import Network
 from cellwright.engine.threads import threads
 from cellwright.models.model import Model
 from cellwright.segment.blocks import Grid, Scratch, Window
+from cellwright.segment.borders import BorderPolarity
 from cellwright.segment.decoder import TRAITS, MapDecoder, MapOptions, decoder_of
 from cellwright.segment.network_classes import class_columns, class_logits
 from cellwright.segment.network_confidence import confidence_of, least_confidence
 from cellwright.segment.network_familiarity import Familiarity, unlike
+from cellwright.segment.network_input import SAMPLES
 from cellwright.segment.network_mapping import map_plane
 from cellwright.segment.network_maps import Answer, Quantised, flipped
 from cellwright.segment.network_model import decoding_of, usable_model
 from cellwright.segment.network_size import Size
 from cellwright.segment.numbering import first_places, numbers_by_place
+from cellwright.segment.outlines import HALO, on_borders
 from cellwright.segment.rescale import Coarse, enlarged_labels
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ __all__ = ["Seen", "look", "segment_plane"]
 
 SIDE = 2048
 """Side of the picture's blocks in which labels are brought to its own pixels."""
+
+MOVED_SIDE = 1024
+"""Likewise, in which outlines are moved: with what is around it about five times as much memory."""
 
 OVERLAPPING = 0.1
 """Share of an object's pixels from which it is said to lie over or under another one."""
@@ -108,8 +114,11 @@ def segment_plane(
     keep[0] = False
     keep &= seen.areas >= max(1, options.min_area or 0)
     numbers = numbers_by_place(seen.first, keep)
-    for window in Grid((plane.shape[0], plane.shape[1]), SIDE):
-        sink.write(window.top, window.left, numbers[seen.labels[window.slices]])
+    if options.outlines == "maps":
+        for window in Grid((plane.shape[0], plane.shape[1]), SIDE):
+            sink.write(window.top, window.left, numbers[seen.labels[window.slices]])
+    else:
+        _write_on_borders(plane, seen, numbers, options.outlines, sink)
     sink.describe(_table(seen, numbers, keep, confidence))
     size = seen.size.diameter
     return {
@@ -120,6 +129,25 @@ def segment_plane(
         "looks_for_size": float(seen.size.looks),
         **_familiar(seen.familiarity, description.name),
     }
+
+
+def _write_on_borders(
+    plane: PlaneSource, seen: Seen, numbers: Array, polarity: BorderPolarity, sink: LabelSink
+) -> None:
+    """Write labels whose outlines lie on borders, window by window."""
+    areas = np.zeros(int(numbers.max()) + 1)
+    areas[numbers] = seen.areas
+    diameters = 2 * np.sqrt(areas / np.pi)
+    diameters[0] = np.median(diameters[1:]) if len(diameters) > 1 else 0
+    halo = int(np.ceil(HALO * diameters[0]))
+    shape = (plane.shape[0], plane.shape[1])
+    for core in Grid(shape, MOVED_SIDE):
+        window = core.grown(shape, halo)
+        labels = numbers[seen.labels[window.slices]]
+        pixels = plane.read(window.top, window.left, window.bottom, window.right)
+        grey = pixels[..., :SAMPLES].mean(axis=2) if pixels.ndim > 2 else pixels
+        moved = on_borders(labels, np.asarray(grey, np.float32), polarity, diameters)
+        sink.write(core.top, core.left, moved[core.within(window)])
 
 
 def _familiar(found: Familiarity | None, model: str) -> dict[str, float | str]:
