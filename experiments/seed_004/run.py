@@ -7,7 +7,8 @@ second person who drew a picture again (``labels/NAME_second.png``), where there
 
 ``--way seed`` does it as the seed did: a full-size U-Net learns the drawn borders, and cells are
 what lies between them. ``--way ours`` goes on from the model ``borders``, which has learnt from
-other cells which pixels belong together. Not every cell is drawn, so nothing is learnt from, and
+other cells which pixels belong together, and moves outlines to the bright borders near them
+(``--set outlines=bright`` of `segment`). Not every cell is drawn, so nothing is learnt from, and
 nothing scored, beyond the cells that are and their surroundings.
 """
 
@@ -26,12 +27,14 @@ from skimage.segmentation import find_boundaries
 
 from cellwright.api import segment
 from cellwright.core.image import Array
+from cellwright.datasets.example import read_pixels
 from cellwright.engine.events import Event, Message
 from cellwright.evaluation.picture import PictureScore, score_picture
 from cellwright.io.label_image import decode_labels, encode_labels
 from cellwright.learn.job import Trained, train_model
-from cellwright.learn.judging import within
+from cellwright.learn.judging import Judged, within
 from cellwright.learn.options import TrainOptions
+from cellwright.segment.outlines import on_borders
 
 AROUND = 12
 """Pixels around drawn cells that are known too: a neighbour begins there, or there is none."""
@@ -41,7 +44,7 @@ SECOND = "_second"
 WAYS = {
     "ours": TrainOptions(
         from_="borders", folds=2, budget="20min", object="cell", name="seed-004", accept=True,
-        set=("sampling.diameter=32", "sampling.side=224"),
+        set=("sampling.diameter=56", "sampling.side=320"),
     ),
     "seed": TrainOptions(
         architecture="unet", folds=2, budget="20min", object="cell", name="seed-004-unet",
@@ -52,6 +55,8 @@ WAYS = {
         ),
     ),
 }  # fmt: skip
+OUTLINES = {"ours": "bright", "seed": "maps"}
+"""Where outlines lie; see `cellwright.segment.network.NetworkOptions`."""
 
 
 def drawn(data: Path) -> Iterator[tuple[Path, Array]]:
@@ -105,6 +110,16 @@ def shapes(labels: Array) -> dict[str, float]:
     }
 
 
+def outlined(one: Judged, kept: Array, outlines: str) -> Array:
+    """Labels of what is kept, as `segment` would write them, of the known part only."""
+    labels = one.without(~kept)
+    if outlines == "maps":
+        return labels
+    grey = read_pixels(one.example).astype(np.float32)
+    found = on_borders(labels, grey, "bright")
+    return np.where(region_of(one.truth), found, 0)
+
+
 def told(name: str, truth: Array, found: Array) -> str:
     """Line of a picture: labels within the part in which cells were drawn."""
     score: PictureScore = score_picture(truth, found, image=name)
@@ -143,10 +158,13 @@ def main() -> None:
     assert done.model is not None
     assert done.result is not None
     for one, kept in zip(done.judged, done.result.kept, strict=True):
-        print(told(f"{one.example.name}, left out", one.truth, one.without(~kept)))
+        found = outlined(one, kept, OUTLINES[asked.way])
+        print(told(f"{one.example.image.stem}, left out", one.truth, found))
     for line in two_people(asked.data):
         print(line)
-    run = segment(asked.pictures, asked.out / "found", model=str(done.model))
+    run = segment(
+        asked.pictures, asked.out / "found", model=str(done.model), outlines=OUTLINES[asked.way]
+    )
     labels = asked.out / "labels"
     shutil.copytree(asked.out / "found" / "labels", labels, dirs_exist_ok=True)
     print(json.dumps({"labels": str(labels), "pictures": len(run.images)}))

@@ -16,12 +16,6 @@ SHAPE = (400, 500)
 DIAMETER = 80.0
 
 
-def diameters_of(labels: Array) -> Array:
-    found = 2 * np.sqrt(np.bincount(labels.ravel()) / np.pi)
-    found[0] = np.median(found[1:])
-    return np.asarray(found)
-
-
 def seen_in_large_pixels(labels: Array, side: int = 12) -> Array:
     """As a network has it that sees the picture at a twelfth of its size."""
     rows, columns = (
@@ -35,7 +29,7 @@ def test_outlines_come_to_lie_on_borders(polarity: str) -> None:
     dark = float(polarity == "dark")
     pixels, truth = simulate_monolayer(SHAPE, DIAMETER, seed=3, dark=dark)
     rough = seen_in_large_pixels(truth)
-    moved = on_borders(rough, pixels.astype(np.float32), polarity, diameters_of(rough))  # type: ignore[arg-type]
+    moved = on_borders(rough, pixels.astype(np.float32), polarity)  # type: ignore[arg-type]
     before, after = (score_picture(truth, one, image="a") for one in (rough, moved))
     assert before["boundary_f1"] < 0.8
     assert after["boundary_f1"] > 0.95
@@ -44,7 +38,7 @@ def test_outlines_come_to_lie_on_borders(polarity: str) -> None:
 
 def test_every_cell_keeps_its_number_and_its_middle() -> None:
     pixels, truth = simulate_monolayer(SHAPE, DIAMETER, seed=4)
-    moved = on_borders(truth, pixels.astype(np.float32), "bright", diameters_of(truth))
+    moved = on_borders(truth, pixels.astype(np.float32), "bright")
     assert moved.dtype == truth.dtype
     assert set(np.unique(moved)) == set(np.unique(truth))
     assert np.mean(moved == truth) > 0.9
@@ -54,7 +48,7 @@ def test_nothing_is_moved_where_nothing_is_seen() -> None:
     labels = np.zeros((60, 90), np.uint32)
     labels[10:50, 10:45] = 1
     labels[10:50, 45:80] = 2
-    moved = on_borders(labels, np.ones(labels.shape, np.float32), "bright", diameters_of(labels))
+    moved = on_borders(labels, np.ones(labels.shape, np.float32), "bright")
     assert np.mean(moved != labels) < 0.02
 
 
@@ -62,13 +56,13 @@ def test_a_thin_cell_is_not_lost() -> None:
     labels = np.zeros((40, 120), np.uint32)
     labels[20:22, 5:115] = 1
     noise = np.random.default_rng(0).normal(size=labels.shape).astype(np.float32)
-    moved = on_borders(labels, noise, "bright", diameters_of(labels))
+    moved = on_borders(labels, noise, "bright")
     assert np.count_nonzero(moved) > 0
 
 
 def test_ground_without_cells_stays_ground() -> None:
     empty = np.zeros((30, 30), np.uint32)
-    assert not on_borders(empty, np.ones((30, 30), np.float32), "dark", np.zeros(1)).any()
+    assert not on_borders(empty, np.ones((30, 30), np.float32), "dark").any()
 
 
 @pytest.mark.parametrize("colour", [False, True])

@@ -26,7 +26,7 @@ from cellwright.segment.network_maps import Answer, Quantised, flipped
 from cellwright.segment.network_model import decoding_of, usable_model
 from cellwright.segment.network_size import Size
 from cellwright.segment.numbering import first_places, numbers_by_place
-from cellwright.segment.outlines import HALO, on_borders
+from cellwright.segment.outlines import HALO, diameters_of, on_borders
 from cellwright.segment.rescale import Coarse, enlarged_labels
 
 if TYPE_CHECKING:
@@ -137,8 +137,7 @@ def _write_on_borders(
     """Write labels whose outlines lie on borders, window by window."""
     areas = np.zeros(int(numbers.max()) + 1)
     areas[numbers] = seen.areas
-    diameters = 2 * np.sqrt(areas / np.pi)
-    diameters[0] = np.median(diameters[1:]) if len(diameters) > 1 else 0
+    diameters = diameters_of(areas)
     halo = int(np.ceil(HALO * diameters[0]))
     shape = (plane.shape[0], plane.shape[1])
     for core in Grid(shape, MOVED_SIDE):

@@ -15,7 +15,7 @@ from skimage.segmentation import watershed
 from cellwright.core.image import Array
 from cellwright.segment.borders import BorderPolarity, border_strength
 
-__all__ = ["HALO", "on_borders"]
+__all__ = ["HALO", "diameters_of", "on_borders"]
 
 REACH = 0.1
 """How far an outline may move, in diameters of its cell."""
@@ -34,7 +34,9 @@ _LEAST_LINE = 0.7
 _ROUNDS = 4
 
 
-def on_borders(labels: Array, plane: Array, polarity: BorderPolarity, diameters: Array) -> Array:
+def on_borders(
+    labels: Array, plane: Array, polarity: BorderPolarity, diameters: Array | None = None
+) -> Array:
     """Move the outlines of cells to borders near them.
 
     Parameters
@@ -47,7 +49,7 @@ def on_borders(labels: Array, plane: Array, polarity: BorderPolarity, diameters:
         Whether these are brighter or darker than the cells.
     diameters
         (count + 1,) of circles as large as each cell, in pixels; position 0 stands for a
-        typical cell.
+        typical cell. Without, those of the labels: say them where the labels are a part of more.
 
     Returns
     -------
@@ -64,12 +66,14 @@ def on_borders(labels: Array, plane: Array, polarity: BorderPolarity, diameters:
     >>> plane = np.zeros((40, 80), np.float32)
     >>> plane[:, 42] = 1
     >>> labels = np.repeat([[1, 2]], [40, 40], axis=1).repeat(40, axis=0)
-    >>> moved = on_borders(labels, plane, "bright", np.array([45.0, 45.0, 45.0]))
+    >>> moved = on_borders(labels, plane, "bright")
     >>> np.bincount(moved[20])[1:]
     array([42, 38])
     """
     if not labels.any():
         return labels
+    if diameters is None:
+        diameters = diameters_of(np.bincount(labels.ravel()))
     typical = float(diameters[0])
     seeds = _inner(labels, diameters)
     landscape = border_strength(plane, max(_LEAST_LINE, LINE * typical), polarity)
@@ -78,6 +82,20 @@ def on_borders(labels: Array, plane: Array, polarity: BorderPolarity, diameters:
     found[found == diameters.size] = 0
     moved: Array = found.astype(labels.dtype)
     return moved
+
+
+def diameters_of(areas: Array) -> Array:
+    """Of circles as large as each label; their median in position 0, which is the ground's.
+
+    Examples
+    --------
+    >>> diameters_of(np.array([1000, 50, 0, 200])).round(1)
+    array([12.,  8.,  0., 16.])
+    """
+    diameters = 2 * np.sqrt(areas / np.pi)
+    there = diameters[1:][areas[1:] > 0]
+    diameters[0] = np.median(there) if there.size else 0
+    return np.asarray(diameters)
 
 
 def _inner(labels: Array, diameters: Array) -> Array:
