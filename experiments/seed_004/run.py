@@ -6,7 +6,7 @@ is judged by a network that has not learnt from it, and the scores are printed b
 second person who drew a picture again (``labels/NAME_second.png``), where there is one.
 
 ``--way seed`` does it as the seed did: a full-size U-Net learns the drawn borders, and cells are
-what lies between them. ``--way ours`` goes on from the model ``borders``, which has learnt from
+what lies between them; ``seed-small`` has a quarter of its channels, and time for more steps. ``--way ours`` goes on from the model ``borders``, which has learnt from
 other cells which pixels belong together, and moves outlines to the bright borders near them
 (``--set outlines=bright`` of `segment`). Not every cell is drawn, so nothing is learnt from, and
 nothing scored, beyond the cells that are and their surroundings.
@@ -41,6 +41,11 @@ AROUND = 12
 SHOWN = ("boundary_f1", "f1_50", "semantic_iou")
 SHAPES = ("area", "perimeter", "aspect_ratio")
 SECOND = "_second"
+BORDERS = (
+    "architecture.what=border", "architecture.dropout=[0,0,0,0.5,0.5]",
+    "architecture.activation=relu", "sampling.side=256", "sampling.count=2",
+)  # fmt: skip
+"""As the seed had it."""
 WAYS = {
     "ours": TrainOptions(
         from_="borders", folds=2, budget="20min", object="cell", name="seed-004", accept=True,
@@ -48,15 +53,16 @@ WAYS = {
     ),
     "seed": TrainOptions(
         architecture="unet", folds=2, budget="20min", object="cell", name="seed-004-unet",
-        set=(
-            "architecture.what=border", "architecture.widths=[64,128,256,512,1024]",
-            "architecture.dropout=[0,0,0,0.5,0.5]", "architecture.activation=relu",
-            "sampling.side=256", "sampling.count=2",
-        ),
+        set=(*BORDERS, "architecture.widths=[64,128,256,512,1024]"),
+    ),
+    "seed-small": TrainOptions(
+        architecture="unet", folds=2, budget="20min", object="cell", name="seed-004-unet-small",
+        set=(*BORDERS, "architecture.widths=[16,32,64,128,256]"),
     ),
 }  # fmt: skip
-OUTLINES = {"ours": "bright", "seed": "maps"}
-"""Where outlines lie; see `cellwright.segment.network.NetworkOptions`."""
+OUTLINES = {"ours": "bright"}
+"""Where outlines lie, where not at the maps' own; see
+`cellwright.segment.network.NetworkOptions`."""
 
 
 def drawn(data: Path) -> Iterator[tuple[Path, Array]]:
@@ -153,18 +159,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--way", choices=list(WAYS), default="ours")
     asked = parser.parse_args()
+    outlines = OUTLINES.get(asked.way, "maps")
     dataset = prepared(asked.data, asked.out / "dataset")
     done: Trained = train_model(dataset, asked.out / "training", WAYS[asked.way], listener=heard)
     assert done.model is not None
     assert done.result is not None
     for one, kept in zip(done.judged, done.result.kept, strict=True):
-        found = outlined(one, kept, OUTLINES[asked.way])
+        found = outlined(one, kept, outlines)
         print(told(f"{one.example.image.stem}, left out", one.truth, found))
     for line in two_people(asked.data):
         print(line)
-    run = segment(
-        asked.pictures, asked.out / "found", model=str(done.model), outlines=OUTLINES[asked.way]
-    )
+    run = segment(asked.pictures, asked.out / "found", model=str(done.model), outlines=outlines)
     labels = asked.out / "labels"
     shutil.copytree(asked.out / "found" / "labels", labels, dirs_exist_ok=True)
     print(json.dumps({"labels": str(labels), "pictures": len(run.images)}))
