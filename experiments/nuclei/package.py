@@ -108,7 +108,7 @@ def main(run: str, path: str, fitted: str | None = None) -> None:
         sources=SOURCES,
         **more,
     )
-    weights, norms = to_weights(network)
+    weights, norms = to_weights(network, settings.architecture.multiple)
     package(Path(path), description, weights, norms, TEXT)
 
 

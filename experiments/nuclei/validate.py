@@ -77,7 +77,7 @@ def validated(
 ) -> tuple[Summary, dict[str, float]]:
     """Scores on the validation pictures, and seconds a megapixel of each stage."""
     settings, network = average_of(run)
-    answer = Network(to_weights(network)[0], "cpu", 2).run
+    answer = Network(to_weights(network, settings.architecture.multiple)[0], "cpu", 2).run
     every = settings.architecture.channels
     kept = tuple(name for name in every if name not in {"boundary"} or decoder == "distance")
     target = diameter or settings.sampling.diameter

@@ -6,10 +6,11 @@ is judged by a network that has not learnt from it, and the scores are printed b
 second person who drew a picture again (``labels/NAME_second.png``), where there is one.
 
 ``--way seed`` does it as the seed did: a full-size U-Net learns the drawn borders, and cells are
-what lies between them; ``seed-small`` has a quarter of its channels, and time for more steps. ``--way ours`` goes on from the model ``borders``, which has learnt from
-other cells which pixels belong together, and moves outlines to the bright borders near them
-(``--set outlines=bright`` of `segment`). Not every cell is drawn, so nothing is learnt from, and
-nothing scored, beyond the cells that are and their surroundings.
+what lies between them; ``seed-small`` has a quarter of its channels, and time for more steps.
+``--way ours`` goes on from the model ``borders``, which has learnt from other cells which pixels
+belong together, and moves outlines to the bright borders near them (``--set outlines=bright`` of
+`segment`). Not every cell is drawn, so nothing is learnt from, and nothing scored, beyond the
+cells that are and their surroundings.
 """
 
 from __future__ import annotations

@@ -290,12 +290,12 @@ def train(
         Annotated pictures: a folder, a file or a zip of any format that `convert` reads.
     out
         Folder of the training; it gets the plan, the scores, ``model.zip``, and the page
-        ``training.html``, which is written anew after every look at the held-out pictures.
+        ``training.html``, which is written anew after every look at how good it is.
     source_format, images
         As of `convert`.
     also
         Annotated pictures that the model that is gone on from was made for: both models are
-        scored on them too.
+        scored on them too, but for those that one of the two has learnt from.
     listener
         Is told what goes on.
     cancel
@@ -306,8 +306,8 @@ def train(
     Raises
     ------
     UsageError
-        If the extra ``[train]`` is not installed, the annotations have errors, or the options fit
-        neither them nor the folder.
+        If the extra ``[train]`` is not installed, the annotations have errors, the options fit
+        neither them nor the folder, or the folder holds what no training wrote.
     InputError, RunError
         If something cannot be read or written, or the training fails.
 

@@ -11,6 +11,7 @@ import tifffile
 from cellwright.core.image import Array
 from cellwright.datasets.annotation import Drawn
 from cellwright.datasets.check import Checked, check
+from cellwright.datasets.convert import convert
 from cellwright.datasets.faults import Fault, faults_of
 from cellwright.simulate.nuclei import simulate_nuclei
 
@@ -139,6 +140,21 @@ def test_a_dataset_with_every_fault_is_checked_to_the_end(tmp_path: Path) -> Non
     table = (tmp_path / "out" / "check.csv").read_text().splitlines()
     assert len(table) == 1 + len(done.findings)
     assert "other,again" in (tmp_path / "out" / "groups.csv").read_text()
+
+
+def test_rows_of_classes_that_are_of_no_picture_are_told(tmp_path: Path) -> None:
+    folder = dataset(tmp_path / "set", p0=nuclei(1), p1=nuclei(2))
+    (folder / "classes.csv").write_text("name,label,class\np0.tif,1,a\npO,1,b\n", "utf-8")
+
+    first, *others = check(folder).findings
+
+    assert (first.image, first.fault.check, first.fault.verdict) == (
+        "classes.csv", "reading", "warning",
+    )  # fmt: skip
+    assert "'pO'" in first.fault.what
+    assert [(one.image, one.fault.check) for one in others] == [("p0", "class")]
+    done = convert(folder, tmp_path / "out")
+    assert [remark for remark in done.remarks if "'pO'" in remark]
 
 
 def test_tiles_of_one_photograph_are_to_be_kept_together(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,13 @@ pytest.importorskip("torch", reason="the extra [train] is not installed")
 
 from cellwright.core.image import Array
 from cellwright.datasets.example import Example
-from cellwright.learn.calibrating import LEAST, calibrated, estimates_of
-from cellwright.learn.classifying import accuracies, scored_objects, temperature_of
+from cellwright.learn.beside import Beside, beside_start
+from cellwright.learn.calibrating import LEAST, Calibrated, calibrated, estimates_of, kept_scores
+from cellwright.learn.classifying import ACCURACY, accuracies, scored_objects, temperature_of
 from cellwright.learn.judging import Judged, within
+from cellwright.models.model import model_named
 from cellwright.segment.decoder import TRAITS
-from cellwright.segment.network_confidence import confidence_of
+from cellwright.segment.network_confidence import FEATURES, confidence_of
 
 COUNT, SIDE = 30, 6
 
@@ -86,11 +90,66 @@ def test_a_picture_is_judged_by_a_fit_to_other_groups() -> None:
 
 @pytest.mark.parametrize(("count", "groups"), [(1, 1), (6, 1)])
 def test_with_too_little_a_known_calibration_stays(count: int, groups: int) -> None:
-    known = {"least": 0.5, "intercept": 0.0, "weights": {}}
     assert calibrated(pictures(count, groups)).calibration == {}
-    few = calibrated(pictures(count, groups), {"least": 0.0})
-    assert few.calibration == {"least": 0.0}
-    assert known["least"] == 0.5
+    weights = dict.fromkeys(FEATURES, 0.5)
+    known = {"least": 0.4, "intercept": 1.0, "weights": weights}
+    report = {
+        "expected_calibration_error": 0.01, "pictures": 67, "how": "logistic regression",
+        "reliability": {"confidence": [0.5]}, "temperature": 2.0,
+    }  # fmt: skip
+    few = calibrated(pictures(count, groups), known | report)
+    # how sure it is goes on by the same rule, of which nobody knows here how right it is
+    how = few.calibration["how"]
+    assert few.calibration == known | {"how": how}
+    assert "too few objects were held out" in how
+    assert "error is not known" in how
+
+
+def test_the_card_says_which_pictures_were_scored() -> None:
+    found = calibrated(pictures(20, 10), split="held out")
+    assert found.summary.card["pictures"]["split"] == "held out"
+    known = calibrated(pictures(1, 1), split="held out")
+    assert known.summary.card["pictures"]["split"] == "held out"
+
+
+def beside(found: list[Judged], old: list[Judged], result: Calibrated) -> Beside:
+    """What a model found beside what `nuclei` did."""
+    start = model_named("nuclei")
+    nobody: Any = None
+    runs: Any = SimpleNamespace(judged=lambda *_: old)
+    data: Any = SimpleNamespace(classes=("HEK", "N2a"))
+    return beside_start(
+        start, start, result.calibration, found=found, scores=result.scores, answer=nobody,
+        runs=runs, data=data, also=None,
+    )  # fmt: skip
+
+
+def test_the_start_is_compared_with_what_was_found_by_a_fit_to_others() -> None:
+    odd = [picture(f"odd{i}", "odd", 1.0, 50 + i) for i in range(8)]
+    found = [*pictures(9, 3, 0.15), *odd]
+    result = calibrated(found)
+    own, fair = (
+        np.mean([one["dsb_ap_50"] for one in scores])
+        for scores in (kept_scores(found, result.calibration), result.scores)
+    )
+    assert own > fair + 0.01  # the calibration has seen them
+    against = {one.score: one for one in beside(found, found, result).against}
+    assert against["dsb_ap_50"].value == pytest.approx(fair)
+
+
+def test_a_picture_in_which_one_of_two_tells_no_class_counts_for_neither() -> None:
+    some = pictures(4, 4)
+
+    def without(place: int) -> list[Judged]:
+        found = list(some)
+        nothing = {"true_classes": np.full(COUNT, -1)}
+        found[place] = Judged(**{**vars(some[place]), **nothing})
+        return found
+
+    # one in the first picture, and the other in the last
+    against = beside(without(0), without(3), calibrated(some)).against
+    told = next(one for one in against if one.score == ACCURACY)
+    assert (told.n, told.difference) == (2, 0)
 
 
 def test_the_temperature_makes_overconfident_classes_right() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cellwright.core.errors import UsageError
+from cellwright.core.errors import CancelledError, UsageError
 from cellwright.core.image import Array
 from cellwright.datasets.example import read_labels
+from cellwright.engine.events import CancelToken, Event, PhaseStarted
 from cellwright.io.label_image import encode_labels
 from cellwright.learn.dataset import dataset_of
 from cellwright.simulate.nuclei import simulate_nuclei
@@ -47,6 +49,46 @@ def test_a_copy_follows_what_was_drawn_since(tmp_path: Path) -> None:
     put(source / "masks", "p0", drawn)
     second = dataset_of(source, tmp_path / "copy")
     np.testing.assert_array_equal(read_labels(second.examples[0]) > 0, drawn > 0)
+
+
+def test_a_zip_of_our_own_layout_is_unpacked(tmp_path: Path) -> None:
+    source = shutil.make_archive(str(tmp_path / "zip"), "zip", dataset(tmp_path / "source"))
+    found = dataset_of(Path(source), tmp_path / "copy")
+    assert [example.name for example in found.examples] == ["p0", "p1", "p2"]
+
+
+def test_a_folder_that_is_no_copy_is_not_taken_for_one(tmp_path: Path) -> None:
+    source = dataset(tmp_path / "source", "masks")
+    raw = tmp_path / "data" / "raw.txt"
+    raw.parent.mkdir()
+    raw.write_text("mine")
+    with pytest.raises(UsageError, match="in the place of a folder that is none"):
+        dataset_of(source, raw.parent)
+    assert raw.read_text() == "mine"
+    for copy in (source, source.parent):
+        with pytest.raises(UsageError, match="in the place of what is read"):
+            dataset_of(source, copy)
+    with pytest.raises(UsageError, match="would be put into them"):
+        dataset_of(source, source / "data")
+    assert len(list((source / "images").iterdir())) == 3
+
+
+def test_a_copy_that_was_ended_half_way_is_made_again(tmp_path: Path) -> None:
+    source = dataset(tmp_path / "source", "masks")
+    copy = tmp_path / "out" / "data"
+    cancel = CancelToken()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, PhaseStarted) and event.phase == "converting":
+            cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        dataset_of(source, copy, listener=listen, cancel=cancel)
+    assert not list(copy.parent.iterdir())
+    dataset_of(source, copy)
+    for name in ("images", "labels"):  # as far as its removal came
+        shutil.rmtree(copy / name)
+    assert len(dataset_of(source, copy).examples) == 3
 
 
 @pytest.mark.parametrize("masks", ["labels", "masks"])

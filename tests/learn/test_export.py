@@ -21,10 +21,13 @@ from cellwright.core.errors import UnreadableError, UnsupportedError
 from cellwright.core.image import Array
 from cellwright.engine.onnx import Network
 from cellwright.learn.architectures.instance import Instance
+from cellwright.learn.architectures.unet import Unet
 from cellwright.learn.export import folded, in_half, norms_file, read_norms, to_onnx, unfolded
 from cellwright.learn.packaging import NORMS, network_of, package, to_weights
+from cellwright.models.check import check_model
 from cellwright.models.description import Architecture
 from cellwright.models.model import Model, read_model_file
+from cellwright.models.stored_test import run_test
 
 OPTIONS = {"separation": "offsets", "widths": [4, 8], "depths": [1, 2]}
 ARCHITECTURE = Instance(widths=(4, 8), depths=(1, 2))
@@ -56,7 +59,7 @@ def exported() -> Exported:
         for name in ("bias", "running_mean"):  # such a bias of 0 is not stored
             network.state_dict()[f"decoder.0.second.1.{name}"].zero_()
     network.eval()
-    return Exported(network, *to_weights(network))
+    return Exported(network, *to_weights(network, ARCHITECTURE.multiple))
 
 
 def answer(network: nn.Module, batch: torch.Tensor) -> Array:
@@ -78,7 +81,7 @@ def test_weights_in_half_the_bytes_say_nearly_the_same() -> None:
         torch.manual_seed(4)
         network = Instance(widths=(16, 32), depths=(1, 1)).network().eval()
         batch = torch.rand(2, 3, 64, 96)
-    weights, norms = to_weights(network)
+    weights, norms = to_weights(network, 4)
     half = in_half(weights)
     assert len(half) < 0.6 * len(weights)
     assert in_half(weights) == half
@@ -182,6 +185,77 @@ def test_a_model_file_holds_all_that_training_needs_to_go_on(
     batch = torch.rand(1, 3, 32, 64)
     found = answer(network_of(model).eval(), batch)
     np.testing.assert_allclose(found, answer(exported.network, batch), atol=1e-5)
+
+
+def test_deep_networks_are_packaged_too(tmp_path: Path) -> None:
+    architecture = Unet(widths=(2,) * 9)
+    multiple = architecture.multiple
+    assert multiple == 256  # more than the usual sides of what it is traced and tested with
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        network = architecture.network().eval()
+    weights, norms = to_weights(network, multiple)
+    batch = torch.rand(1, 3, multiple, 2 * multiple)
+    np.testing.assert_allclose(
+        Network(weights).run(batch.numpy()), answer(network, batch), atol=1e-4
+    )
+    description = make_description(
+        channels=architecture.channels, multiple=multiple, tile=2 * multiple
+    )
+    package(tmp_path / "deep.zip", description, weights, norms, "# Model\n\n# Validation")
+    assert read_model_file(tmp_path / "deep.zip").test_input.shape[-1] % multiple == 0
+
+
+def packaged(path: Path, gain: float, bias: float) -> Path:
+    """Package a network that says everywhere how bright a picture is on the whole."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    numbers = {"all": [1, 2, 3], "colours": [1], "gain": np.float32(gain), "bias": np.float32(bias)}
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["x", "all"], ["mean"]),
+            helper.make_node("Mul", ["mean", "gain"], ["more"]),
+            helper.make_node("Add", ["more", "bias"], ["said"]),
+            helper.make_node("ReduceMean", ["x", "colours"], ["grey"]),
+            helper.make_node("Sub", ["grey", "grey"], ["nothing"]),
+            helper.make_node("Add", ["nothing", "said"], ["maps"]),
+        ],
+        "on the whole",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "y", "x"])],
+        [helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["n", 1, "y", "x"])],
+        [numpy_helper.from_array(np.array(one), name) for name, one in numbers.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    description = make_description(channels=("foreground",), classes=(), multiple=1)
+    package(path, description, model.SerializeToString(), None, "# Model\n\n# Validation")
+    return path
+
+
+def test_what_finds_nothing_in_bright_nuclei_is_tested_with_dark_ones(tmp_path: Path) -> None:
+    bright = read_model_file(packaged(tmp_path / "bright.zip", -2, 1))
+    dark = read_model_file(packaged(tmp_path / "dark.zip", 2, -1))
+    assert min(bright.test_output.max(), dark.test_output.max()) > 0.1
+    np.testing.assert_array_equal(dark.test_input, 255 - bright.test_input)
+
+
+@pytest.mark.parametrize(("gain", "bias"), [(0.1, -5), (0, -5), (0.001, 0)])
+def test_a_network_that_finds_nothing_in_any_picture_is_packaged(
+    gain: float, bias: float, tmp_path: Path
+) -> None:
+    from bioimageio.spec import InvalidDescr, ValidationContext, load_description
+
+    path = packaged(tmp_path / "nothing.zip", gain, bias)
+    assert all(finding.passed for finding in check_model(path))
+    file = read_model_file(path)
+    # its own reader looks into the stored test
+    with zipfile.ZipFile(path) as packed, ValidationContext(perform_io_checks=True):
+        loaded = load_description(packed)
+    assert not isinstance(loaded, InvalidDescr), loaded.validation_summary.format()
+    # and the test still tells
+    other = run_test(
+        file.model.description, file.model.weights, file.test_input, file.test_output * 1.1 - 1e-4
+    )
+    assert not other.passed
 
 
 def model_of(exported: Exported, name: str = "instance", **options: object) -> Model:

@@ -14,6 +14,7 @@ from cellwright.datasets.example import Example
 from cellwright.engine.events import CancelToken, Event, StepFinished
 from cellwright.engine.onnx import Network
 from cellwright.io.label_image import encode_labels
+from cellwright.learn import familiarity
 from cellwright.learn.familiarity import fingerprint_of, picture_vector, quarters
 from cellwright.models.model import Model, model_named
 from cellwright.segment.network_familiarity import Familiarity, unlike
@@ -75,6 +76,23 @@ def test_of_fewer_than_six_nothing_is_said(
     examples: list[Example], model: Model, answer: Answer
 ) -> None:
     assert fingerprint_of(examples[:5], model, answer) == {}
+
+
+def test_of_many_some_are_looked_at(
+    examples: list[Example], model: Model, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(familiarity, "_MOST_PICTURES", 7)
+    seen: list[str] = []
+
+    def listener(event: Event) -> None:
+        if isinstance(event, StepFinished):
+            seen.append(event.image)
+
+    found = fingerprint_of(examples, model, answer, listener)
+    assert len(seen) == 7
+    assert seen[0] == examples[0].name
+    assert seen[-1] == examples[-1].name
+    assert found["pictures"] == 7 * 5
 
 
 def test_it_stops_at_the_next_picture(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +15,36 @@ pytest.importorskip("torch", reason="the extra [train] is not installed")
 
 import torch
 
+from cellwright.cli.app import run_app
 from cellwright.core.errors import CancelledError, UnsupportedError, UsageError
 from cellwright.core.image import Image
 from cellwright.datasets.example import examples_in, read_pixels
-from cellwright.engine.events import CancelToken, Event, StepFinished, silent
+from cellwright.engine.events import CancelToken, Event, Message, StepFinished, silent
 from cellwright.engine.onnx import Network
 from cellwright.evaluation.comparison import Difference
 from cellwright.evaluation.intervals import Interval
+from cellwright.evaluation.object_summary import TABLES
 from cellwright.io.cells import read_table
 from cellwright.io.label_image import encode_labels
-from cellwright.learn.beside import is_better
+from cellwright.learn import job
+from cellwright.learn.beside import PRIMARY, is_better
 from cellwright.learn.classifying import ACCURACY
-from cellwright.learn.job import CANDIDATE, MODEL, Trained, train_model
+from cellwright.learn.job import CANDIDATE, MODEL, PREVIEW, Trained, train_model
 from cellwright.learn.judging import answer_of
 from cellwright.learn.options import TrainOptions
-from cellwright.learn.outcome import BEFORE
+from cellwright.learn.outcome import BEFORE, COMPARISON, FORGOTTEN, LEARNING, SCORES, SUMMARY
+from cellwright.learn.own_folder import MARK, NAMES
+from cellwright.learn.stored_plan import PLAN
 from cellwright.learn.training import average_of
+from cellwright.learn.tuning import BEST, IMPORTANCE, SEARCH, STUDY, TRIALS
+from cellwright.models.archive import read_archive, write_archive
+from cellwright.models.card import card_lines
 from cellwright.models.check import check_model
 from cellwright.models.learnt import Learnt, learnt_of, picture_hash
 from cellwright.models.model import read_model
+from cellwright.report.training import PAGE
 from cellwright.segment.network import NetworkMethod, NetworkOptions
+from cellwright.segment.network_confidence import FEATURES
 from cellwright.simulate.nuclei import simulate_nuclei
 
 TINY = (
@@ -42,14 +54,12 @@ TINY = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five pictures of nuclei, large ones of one class and small ones of the other."""
-    folder = tmp_path_factory.mktemp("dataset")
-    (folder / "images").mkdir()
+def dataset_in(folder: Path, *seeds: int) -> Path:
+    """Pictures of nuclei, large ones of one class and small ones of the other."""
+    (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
     rows = ["name,label,class"]
-    for seed in range(5):
+    for seed in seeds:
         pixels, labels = simulate_nuclei((96, 96), n=12, diameter_px=14, seed=seed)
         (folder / "images" / f"p{seed}.tif").write_bytes(encode_labels(pixels, "YX"))
         (folder / "labels" / f"p{seed}.tif").write_bytes(encode_labels(labels, "YX"))
@@ -58,6 +68,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows.append(f"p{seed},{label},{'large' if large else 'small'}")
     (folder / "classes.csv").write_text("\n".join(rows) + "\n", "utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return dataset_in(tmp_path_factory.mktemp("set") / "dataset", *range(5))
 
 
 def trained(dataset: Path, out: Path, *changes: str, **options: Any) -> Trained:
@@ -94,6 +109,20 @@ def test_out_comes_a_model_that_segments_and_names_its_classes(
     scores = json.loads((model.folder / "summary.json").read_text("utf-8"))
     assert scores["overall"]["n_pictures"] == 1
     assert (model.folder / "confusion.csv").exists()
+
+
+def test_a_network_that_tells_no_classes_is_trained_on_data_with_classes(
+    dataset: Path, tmp_path: Path
+) -> None:
+    few = ("architecture.widths=[4,8]", "sampling.side=64", "sampling.count=2", "steps=30")
+    asked = TrainOptions(architecture="unet", set=(*few, "learning_rate=0.01"))
+    done = train_model(dataset, tmp_path / "t", asked)
+    assert "they are not learnt: the network (unet) tells none" in done.plan.words()
+    assert done.model is not None
+    description = read_model(done.model).description
+    assert (description.classes, description.channels) == ((), ("foreground",))
+    assert any(len(one.numbers) for one in done.judged)
+    assert (done.folder / SUMMARY).exists()
 
 
 @pytest.mark.parametrize("steps", [7, 85])
@@ -145,7 +174,7 @@ def test_all_faults_are_named_before_training_starts(dataset: Path, tmp_path: Pa
 
 
 def test_folds_judge_every_picture_by_a_network_that_has_not_seen_it(
-    dataset: Path, tmp_path: Path
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done = trained(dataset, tmp_path / "t", "steps=3", folds=9)
     assert done.plan.folds == tuple((f"p{i}",) for i in range(5))
@@ -153,6 +182,18 @@ def test_folds_judge_every_picture_by_a_network_that_has_not_seen_it(
     assert len(done.plan.training) == 5
     assert done.result is not None
     assert sorted(score.image for score in done.result.scores) == [f"p{i}" for i in range(5)]
+    # none was held out from the network that comes out, and nobody says so
+    assert done.model is not None
+    card = read_model(done.model).description
+    assert list(card.scores) == ["members_out_of_fold"]
+    assert "pictures like the 5 that it was trained on" in card.description
+    assert "each as found by the one of 5 networks of a cross-validation" in card.description
+    settings = [word for change in (*TINY, "steps=3") for word in ("--set", change)]
+    asked = ["train", str(dataset), "--out", str(tmp_path / "t"), "--folds", "9", *settings]
+    assert run_app(asked) == 0
+    told = capsys.readouterr().out
+    assert "each as found by a network of the cross-validation that had not learnt from it" in told
+    assert "the model itself has learnt from all, and is not judged" in told
 
 
 @pytest.fixture(scope="session")
@@ -227,16 +268,56 @@ def test_a_training_does_not_go_on_from_an_ensemble(
     assert not (tmp_path / "t").exists()
 
 
-def test_networks_that_began_with_a_model_are_joined_too(
-    dataset: Path, model: Trained, tmp_path: Path
-) -> None:
+def test_networks_that_began_with_a_model_are_joined_too(model: Trained, tmp_path: Path) -> None:
+    others = dataset_in(tmp_path / "others", 11, 12, 13)
     options = {"from_": str(model.model), "folds": 2, "ensemble": True, "accept": True}
-    done = trained(dataset, tmp_path / "t", "steps=3", **options)
+    done = trained(others, tmp_path / "t", "steps=3", **options)
     assert done.model is not None
-    assert len(done.against) > 0
+    [against] = [one.value for one in done.against if one.score == PRIMARY]
+    assert done.result is not None
+    assert against == pytest.approx(done.result.summary[PRIMARY])  # the scores that are told
     # the calibration of the one network that they began with is not taken for theirs
     assert "weights" not in read_model(done.model).description.calibration
     assert all(finding.passed for finding in check_model(done.model))
+
+
+def test_a_calibration_that_nobody_could_check_is_carried_over_without_its_error(
+    model: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = read_model(Path(str(model.model)))
+    rule = {"least": 0.25, "intercept": 0.5, "weights": dict.fromkeys(FEATURES, 0.1)}
+    report = {"expected_calibration_error": 0.01, "pictures": 67, "how": "fitted", "temperature": 3}
+    said = start.description.model_copy(update={"calibration": {**rule, **report}})
+    monkeypatch.setattr(job, "model_named", lambda _: replace(start, description=said))
+    same = dataset_in(tmp_path / "same", 11, 12)
+    other = dataset_in(tmp_path / "other", 11, 12)
+    table = other / "classes.csv"
+    table.write_text(table.read_text("utf-8").replace("large", "big"), "utf-8")
+    options = {"from_": str(model.model), "accept": True}
+    for source, validation, more in ((same, 0, {"temperature": 3}), (other, 0.5, {})):
+        out = tmp_path / f"from {source.name}"
+        done = trained(source, out, "steps=1", validation=validation, **options)
+        assert done.model is not None
+        card = read_model(done.model).description
+        how = card.calibration["how"]
+        assert card.calibration == {**rule, **more, "how": how}
+        assert any("its error is not known" in line for line in card_lines(card))
+        assert all(finding.passed for finding in check_model(done.model))
+
+
+def test_a_training_does_not_go_on_from_another_model_of_the_same_name(
+    model: Trained, tmp_path: Path
+) -> None:
+    others = dataset_in(tmp_path / "others", 11, 12)
+    start = shutil.copy(Path(str(model.model)), tmp_path / "m.zip")
+    trained(others, tmp_path / "t", from_=str(start), preview=True)
+    files, _ = read_archive(Path(start))
+    Path(start).write_bytes(write_archive(dict(reversed(files.items()))))
+    with pytest.raises(UsageError, match=r"m\.zip is another model") as caught:
+        trained(others, tmp_path / "t", from_=str(start))
+    assert "--out" in caught.value.remedy
+    shutil.copy(Path(str(model.model)), start)
+    assert trained(others, tmp_path / "t", from_=str(start), preview=True).model is None
 
 
 def test_a_plan_of_before_an_option_goes_on(dataset: Path, tmp_path: Path) -> None:
@@ -272,6 +353,100 @@ def test_what_is_not_better_than_its_beginning_is_only_a_candidate(
     assert not (tmp_path / "t" / CANDIDATE).exists()
 
 
+def test_pictures_that_a_model_has_learnt_from_do_not_judge_what_becomes_of_it(
+    model: Trained, tmp_path: Path
+) -> None:
+    grown = dataset_in(tmp_path / "grown", *range(9))
+    options = {"from_": str(model.model), "preview": True}
+    told: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Message):
+            told.append(event.text)
+
+    plan = trained(grown, tmp_path / "t", listener=listen, **options).plan
+    assert any(text.startswith("4 pictures were learnt from") for text in told)
+    learnt, fresh = set(model.plan.training), 9 - len(model.plan.training)
+    assert set(plan.training) > learnt
+    assert len(plan.validation) == 2  # a fifth of all
+    parts = trained(grown, tmp_path / "folds", folds=9, **options).plan
+    assert len(parts.folds) == fresh
+    assert not learnt & {name for part in parts.folds for name in part}
+    assert set(parts.training) > learnt
+
+
+def test_a_training_that_nothing_could_judge_is_refused(model: Trained, tmp_path: Path) -> None:
+    known = dataset_in(tmp_path / "known", *(int(name[1:]) for name in model.plan.training))
+    options = {"from_": str(model.model), "preview": True}
+    with pytest.raises(UsageError, match="learnt from all 4 pictures") as caught:
+        trained(known, tmp_path / "t", **options)
+    assert "--validation 0" in caught.value.remedy
+    with pytest.raises(UsageError, match="0 of 4 are left to judge by"):
+        trained(known, tmp_path / "t", folds=2, **options)
+    assert trained(known, tmp_path / "t", validation=0, **options).plan.validation == ()
+    others = dataset_in(tmp_path / "others", 11, 12, 13)
+    with pytest.raises(UsageError, match=r"nothing in --also .* 4 of the 4 pictures"):
+        trained(others, tmp_path / "also", from_=str(model.model), also=known)
+    with pytest.raises(UsageError, match="nothing in --also"):  # the new model learns from them
+        trained(others, tmp_path / "other", from_=str(model.model), also=others, validation=0)
+
+
+def test_all_that_is_written_is_known_as_ours(model: Trained, ensemble: Trained) -> None:
+    there = {path.name for out in (model.folder, ensemble.folder) for path in out.iterdir()}
+    tables = (SCORES, SUMMARY, COMPARISON, FORGOTTEN, LEARNING, *TABLES)
+    tried = (SEARCH, TRIALS, IMPORTANCE, BEST, STUDY)
+    before = {f"{BEFORE}{name}" for name in TABLES[:2]}
+    assert {*there, *before, *tables, *tried, MODEL, CANDIDATE, PREVIEW, PLAN, PAGE} < set(NAMES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["data/raw/x.tif", "also/x.tif", "model.zip", "candidate.zip", "scores.csv", "summary.json",
+     "training/notes.txt", "classes.csv", "search.json"],
+)  # fmt: skip
+def test_what_no_training_wrote_stays_as_it_is(dataset: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / "project"
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("mine")
+    (out / "notes.txt").write_text("of no concern")
+    with pytest.raises(
+        UsageError, match=f"the folder holds {name.split('/', maxsplit=1)[0]}, which no"
+    ):
+        trained(dataset, out, preview=True)
+    assert (out / name).read_text() == "mine"
+    assert not (out / "plan.json").exists()
+
+
+def test_what_is_learnt_from_or_begun_with_is_not_written_over(
+    dataset: Path, model: Trained, tmp_path: Path
+) -> None:
+    out = tmp_path / "t"
+    shutil.copytree(dataset, out / "data")
+    with pytest.raises(UsageError, match="the folder holds data"):
+        trained(out / "data", out, preview=True)
+    assert len(list((out / "data" / "images").iterdir())) == 5
+    before = Path(str(model.model)).read_bytes()
+    with pytest.raises(UsageError, match="what is read would be written over"):
+        trained(dataset, model.folder, from_=str(model.model))
+    with pytest.raises(UsageError, match="what is read would be written over"):
+        trained(out / "data", out / "data", preview=True)
+    assert Path(str(model.model)).read_bytes() == before
+
+
+def test_a_training_of_before_copies_had_a_mark_goes_on(dataset: Path, tmp_path: Path) -> None:
+    source = shutil.copytree(dataset, tmp_path / "source")
+    (source / "labels").rename(source / "masks")  # StarDist's layout
+    (source / "classes.csv").unlink()
+    out = tmp_path / "t"
+    with pytest.raises(UsageError, match="stepps"):  # after the copy, before the plan
+        trained(source, out, "stepps=3", preview=True)
+    assert not (out / "plan.json").exists()
+    first = trained(source, out, preview=True)
+    (out / "data" / MARK).unlink()
+    assert trained(source, out, preview=True).plan == first.plan
+    assert (out / "data" / MARK).exists()
+
+
 def test_a_preview_trains_nothing(dataset: Path, tmp_path: Path) -> None:
     done = trained(dataset, tmp_path / "t", preview=True)
     assert done.model is None
@@ -295,8 +470,12 @@ def test_a_budget_decides_how_many_steps_are_made(dataset: Path, tmp_path: Path)
         ({"architecture": "resnet"}, "instance, unet"),
         ({"folds": 1}, "two --folds"),
         ({"ensemble": True}, "--folds"),
+        ({"learning_curve": True, "folds": 2}, "--learning-curve"),
+        ({"learning_curve": True, "validation": 0}, "--learning-curve"),
+        ({"learning_curve": True, "validation": 0.01}, "no picture can be held out"),
         ({"set": ("stepps=3",)}, "stepps"),
         ({"set": ("sampling.side=33",)}, "33"),
+        ({"architecture": "unet", "set": ("sampling.diameter=20",)}, "sampling.diameter cannot be"),
     ],
 )
 def test_what_makes_no_sense_is_said(

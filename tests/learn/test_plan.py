@@ -12,15 +12,18 @@ from tests.models.tiny_model import make_description
 from cellwright.core.errors import UsageError
 from cellwright.learn.architectures.instance import Instance
 from cellwright.learn.architectures.maskrcnn import MaskRcnn
+from cellwright.learn.describing import described
 from cellwright.learn.pictures import Picture, picture_of
 from cellwright.learn.plan import (
     SHEET_DIAMETER,
     Nature,
     changed,
+    check_scale,
     nature_of,
+    scheduled,
     settings_for,
 )
-from cellwright.learn.training import Settings
+from cellwright.learn.training import Settings, rate_at
 from cellwright.simulate.monolayer import simulate_monolayer
 from cellwright.simulate.nuclei import simulate_nuclei
 
@@ -75,6 +78,19 @@ def test_more_objects_more_steps_and_fewer_from_a_model() -> None:
     assert isinstance(going_on.architecture, Instance)
     assert going_on.architecture.widths == (4, 8)
     assert going_on.rates["body"] < 1
+
+
+@pytest.mark.parametrize("steps", [1, 7, 300, 8000])
+def test_a_schedule_is_as_long_as_the_steps_that_are_made(steps: int) -> None:
+    planned = settings_for(nature())
+    assert scheduled(planned, []) == planned
+    said = [f"steps={steps}", "warm_up=33"]
+    settings = scheduled(changed(planned, said), said)
+    assert (settings.steps, settings.warm_up, settings.fall) == (steps, 33, steps // 4)
+    assert settings.checkpoint_steps == max(20, steps // 10)
+    # the rate comes to its full height
+    settings = scheduled(changed(planned, said[:1]), said[:1])
+    assert max(rate_at(step, settings) for step in range(steps)) == settings.learning_rate
 
 
 def test_a_model_that_does_not_know_such_pictures_learns_at_full_speed() -> None:
@@ -170,3 +186,22 @@ def test_going_on_keeps_how_an_architecture_is_best_trained() -> None:
     assert (settings.optimiser, settings.sampling.wild, settings.sampling.jitter) == (
         "adam", 0.0, 0.2
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["unet", "vgg16_unet", "tiramisu", "alexnet_fcn"])
+def test_networks_that_tell_no_sizes_go_on_at_the_scale_of_the_pictures(name: str) -> None:
+    start = make_description(
+        architecture={"name": name, "options": {}}, decoder={"name": "components", "version": 1},
+        channels=("foreground",), diameter=14.0, diameters=(7, 28), multiple=32, tile=1664,
+    )  # fmt: skip
+    drawn = nature(diameter=40.0, diameters=(30.0, 50.0), across=4.0)
+    settings = settings_for(drawn, start=start)
+    assert (settings.sampling.diameter, settings.sampling.side) == (40, 160)
+    check_scale(settings, drawn)
+    # as it is described, so it is asked: at the pictures' own scale
+    described_as = described(settings, drawn, name="a", kind="cell", licence="CC0-1.0", learnt=1)
+    assert described_as.diameter == settings.sampling.diameter
+    with pytest.raises(UsageError, match=r"sampling.diameter cannot be 20: .* 40 px"):
+        check_scale(changed(settings, ["sampling.diameter=20"]), drawn)
+    check_scale(changed(settings, ["sampling.diameter=20", "sampling.whole=true"]), drawn)
+    check_scale(changed(settings_for(drawn), ["sampling.diameter=20"]), drawn)

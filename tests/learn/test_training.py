@@ -17,8 +17,8 @@ pytest.importorskip("torch", reason="the extra [train] is not installed")
 
 import torch
 
-from cellwright.core.errors import RunError, UsageError
-from cellwright.engine.events import Event, Message
+from cellwright.core.errors import CancelledError, RunError, UsageError
+from cellwright.engine.events import CancelToken, Event, Message, StepFinished
 from cellwright.learn.architectures.instance import Instance
 from cellwright.learn.architectures.unet import Unet
 from cellwright.learn.batches import Sampling
@@ -90,6 +90,58 @@ def test_a_run_that_was_ended_goes_on_to_the_same_weights(
         "checkpoint.pt",
         "settings.json",
     ]
+
+
+def stopped_at(step: int, pictures: Sequence[Picture], settings: Settings, folder: Path) -> None:
+    """Train until somebody asks to stop in a step; each look gives the same score."""
+    cancel = CancelToken()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, StepFinished) and event.image == f"step {step}":
+            cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        train(pictures, settings, folder, listen, cancel=cancel, look=lambda *_: 0.5)
+
+
+@pytest.mark.parametrize("step", [3, 4, 14])
+def test_a_stop_in_any_step_leaves_out_no_look(
+    tmp_path: Path, pictures: list[Picture], step: int
+) -> None:
+    said = settings_of(steps=30, checkpoint_steps=4, fall=2, patience=2)
+    whole = train(pictures, said, tmp_path / "whole", look=lambda *_: 0.5)
+    stopped_at(step, pictures, said, tmp_path / "parted")
+    assert_same(train(pictures, said, tmp_path / "parted", look=lambda *_: 0.5), whole)
+    for name in ("whole", "parted"):
+        content = torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)
+        assert content["step"] == 14
+        assert [look[0] for look in content["looks"]] == [4, 8, 12, 14]
+
+
+@pytest.mark.parametrize("step", [7, STEPS + 1])
+def test_a_stop_in_any_step_leaves_the_curve_as_it_is(
+    tmp_path: Path, pictures: list[Picture], step: int
+) -> None:
+    said = settings_of(steps=2 * STEPS, checkpoint_steps=8)
+    train(pictures, said, tmp_path / "whole", look=lambda *_: 0.5)
+    stopped_at(step, pictures, said, tmp_path / "parted")
+    train(pictures, said, tmp_path / "parted", look=lambda *_: 0.5)
+    curves = [(tmp_path / name / "curve.csv").read_bytes() for name in ("whole", "parted")]
+    assert curves[0] == curves[1]
+    assert curves[0].count(b"\n") == 3
+
+
+def test_a_checkpoint_without_what_came_later_is_still_gone_on_from(
+    tmp_path: Path, pictures: list[Picture]
+) -> None:
+    said = settings_of(checkpoint_steps=2)
+    whole = train(pictures, said, tmp_path / "whole")
+    stopped_at(3, pictures, said, tmp_path / "parted")
+    path = tmp_path / "parted" / "checkpoint.pt"
+    content = torch.load(path, weights_only=True)
+    assert len(content.pop("losses")) == 3
+    torch.save(content, path)
+    assert_same(train(pictures, said, tmp_path / "parted"), whole)
 
 
 def test_a_finished_run_is_not_made_again(tmp_path: Path, pictures: list[Picture]) -> None:

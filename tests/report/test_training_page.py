@@ -211,8 +211,8 @@ def test_curves_have_words(folder: Path) -> None:
     page = page_of(folder)
     drawings = [a["aria-label"] for tag, a in page.elements if a.get("role") == "img"]
     assert drawings == [
-        "Line chart of the score of held-out pictures: highest 0.600 after 60 steps, last 0.600 "
-        "after 60",
+        "Line chart of the score of pictures not learnt from: highest 0.600 after 60 steps, last "
+        "0.600 after 60",
         "Line chart of the loss and its parts over 60 steps: loss from 0.15 to 0.05; foreground "
         "from 0.05 to 0.0167; offsets from 0.1 to 0.0333",
     ]
@@ -250,6 +250,25 @@ def test_a_cross_validation_shows_its_parts(folder: Path) -> None:
     assert "part 2 · 64 × 48 px" in page.text("looks")
     assert "the pictures were parted in 2" in page.text("verdict")
     assert "after 40 steps: mean AP 0.400 over 2 parts" in page.text("looks")
+
+
+def test_who_told_when_to_end_is_said(folder: Path) -> None:
+    also = "held-out pictures also had a say in when training ended"
+    assert also in page_of(folder).text("verdict")
+    by_hand.write_plan(folder, by_hand.plan(looks=[["u", "v"]]))
+    page = page_of(folder)
+    assert also not in page.text("verdict")
+    assert "Neither scored nor learnt from, 2 pictures told when to end." in page.text("verdict")
+    assert "these tell when the training is to end" in page.text("plan")
+    by_hand.write_plan(folder, by_hand.plan(looks=[[]]))
+    assert also in page_of(folder).text("verdict")
+
+
+def test_a_finished_cross_validation_says_who_judged(folder: Path) -> None:
+    by_hand.write_plan(folder, by_hand.plan(folds=[["a", "b"], ["c", "d"]], validation=[]))
+    html = write_training_page(folder).read_text("utf-8")
+    said = "AP 0.750 on 4 pictures, each as found by a network that had not learnt from it"
+    assert f"<h1>{said}</h1>" in html
 
 
 def test_a_part_of_large_pictures_is_shown(folder: Path) -> None:

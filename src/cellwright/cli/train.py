@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cellwright.evaluation.comparison import Difference
     from cellwright.evaluation.intervals import Interval
     from cellwright.learn.job import Trained
+    from cellwright.learn.stored_plan import Plan
 
 __all__ = ["VERB", "Annotations", "difference_facts", "within"]
 
@@ -62,6 +63,7 @@ def _facts(done: Trained) -> dict[str, Any]:
         "cells": plan.nature.objects,
         "training": len(plan.training),
         "validation": len(plan.validation),
+        "scored_on": plan.split,
         "steps": plan.settings.steps,
         "model": None if done.model is None else str(done.model),
         "better": done.better,
@@ -91,13 +93,7 @@ def difference_facts(one: Difference) -> dict[str, Any]:
 def _lines(done: Trained) -> list[str]:
     lines = []
     if done.result is not None:
-        n = len(done.result.scores)
-        lines.append(
-            f"on {n} pictures, each as found by the one of its networks that has not learnt from "
-            "it; the mean of all is not judged:"
-            if done.plan.is_ensemble
-            else f"on {n} pictures that it has not learnt from:"
-        )
+        lines.append(f"{_judged(done.plan, len(done.result.scores))}:")
         for name in _SHOWN:
             estimate = done.result.summary.overall.scores[name]
             lines.append(f"  {name}: {estimate.value:.3f}{within(estimate.interval)}")
@@ -122,6 +118,23 @@ def _lines(done: Trained) -> list[str]:
             "give more pictures or a larger --budget, or take it all the same with --accept"
         )
     return [*lines, *shown, f"model: {done.model}"]
+
+
+def _judged(plan: Plan, n: int) -> str:
+    """Say on which pictures the scores are, and what else these did."""
+    if plan.is_ensemble:
+        said = (
+            f"on {n} pictures, each as found by the one of its networks that has not learnt from "
+            "it; the mean of all is not judged"
+        )
+    elif plan.folds:
+        said = (
+            f"on {n} pictures, each as found by a network of the cross-validation that had not "
+            "learnt from it; the model itself has learnt from all, and is not judged"
+        )
+    else:
+        said = f"on {n} pictures that it has not learnt from"
+    return f"{said}; {plan.doubt}" if plan.doubt else said
 
 
 def within(interval: Interval) -> str:

@@ -44,6 +44,7 @@ def _facts(done: Tuned) -> dict[str, Any]:
         "architecture": done.architecture,
         "best": list(done.best),
         "importance": dict(done.importance),
+        "first_finished": done.first_finished,
         "against_first": [difference_facts(one) for one in done.against_first],
         "out": str(done.folder),
     }
@@ -55,7 +56,12 @@ def _lines(done: Tuned) -> list[str]:
     if done.importance:
         told = ", ".join(f"{name} {share:.0%}" for name, share in done.importance.items())
         lines.append(f"what mattered: {told}")
-    if not done.against_first:
+    if not done.first_finished:
+        lines.append(
+            "the settings that train chooses by itself could not be tried: that trial failed, and "
+            "nothing is compared with it"
+        )
+    elif not done.against_first:
         lines.append("no trial was better than the settings that train chooses by itself")
     for one in done.against_first:
         told = f"{one.difference:+.3f}{within(one.interval)}"

@@ -125,6 +125,9 @@ class AnnotationFormat:
         format is only read. Gives remarks on what the format cannot hold.
     axes
         Of the drawings that it can hold: those of others are not given to `write`.
+    doubts
+        What is doubtful in a source beside the drawings: the name of a file of it, and a sentence,
+        for each. None if nothing can be.
     """
 
     name: str
@@ -133,6 +136,7 @@ class AnnotationFormat:
     entries: Callable[[Source], list[Entry]]
     write: Callable[[Iterable[AnnotatedPicture], Path], list[str]] | None = None
     axes: tuple[str, ...] = ("YX",)
+    doubts: Callable[[Source], list[tuple[str, str]]] | None = None
 
 
 def formats() -> dict[str, AnnotationFormat]:

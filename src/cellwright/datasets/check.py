@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,7 @@ _SHOWN = 4
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault and where it is: the name of a picture, or of several."""
+    """A fault and where it is: the name of a picture, of several, or of a table of them."""
 
     image: str
     fault: Fault
@@ -56,7 +56,8 @@ class Checked:
     objects
         Number of objects drawn in them.
     findings
-        In the order of the pictures; those between pictures at the end.
+        In the order of the pictures; those in tables before them, those between pictures at the
+        end.
     groups
         From each picture that could be read to the first of its group: pictures of one group are
         tiles of one photograph, or one that is there twice, and belong on one side of a split.
@@ -104,12 +105,14 @@ def check(
     RunError
         If `out` cannot be written.
     """
-    with opened(Path(source), source_format, images) as (found, entries):
+    with opened(Path(source), source_format, images) as (found, entries, doubts):
         looking = _Looking(entries, listener, cancel)
         listener(PhaseStarted(_PHASE, len(entries)))
         groups = groups_of(looking.pictures())
         listener(PhaseFinished(_PHASE))
-        findings = [*looking.findings, *looking.twice(), *_tiles(groups, entries)]
+        findings = [
+        *_doubtful(doubts), *looking.findings, *looking.twice(), *_tiles(groups, entries)
+    ]  # fmt: skip
     done = Checked(found.name, len(entries), looking.objects, tuple(findings), groups)
     if out is not None:
         _write(done, Path(out))
@@ -165,6 +168,11 @@ class _Looking:
                         "keep both and never part them over a split",
                     ),
                 )  # fmt: skip
+
+
+def _doubtful(doubts: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    for file, what in doubts:
+        yield Finding(file, Fault("reading", "warning", what, "correct it, or take it out"))
 
 
 def _status(faults: list[Fault]) -> str:

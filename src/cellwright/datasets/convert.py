@@ -70,7 +70,8 @@ class Conversion:
     rows
         One a picture.
     remarks
-        On what the format that was written cannot hold.
+        On what is doubtful in the source beside the drawings, and on what the format that was
+        written cannot hold.
     source_format, to
         Names of the two formats.
     """
@@ -130,7 +131,7 @@ def convert(
             remedy="choose " + ", ".join(n for n, f in formats().items() if f.write is not None),
         )
     _check_out(out, source)
-    with opened(source, source_format, images) as (found, entries):
+    with opened(source, source_format, images) as (found, entries, doubts):
         work = _Work(target, listener, cancel)
         listener(PhaseStarted(_PHASE, len(entries)))
         with run_errors(out):
@@ -155,7 +156,8 @@ def convert(
                 partial.replace(out)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    return Conversion(tuple(work.rows), tuple(remarks), found.name, to)
+    told = (f"{file}: {doubt}" for file, doubt in doubts)
+    return Conversion(tuple(work.rows), (*told, *remarks), found.name, to)
 
 
 class _Work:
@@ -219,8 +221,8 @@ def picture_shape(image: Path) -> tuple[int, int]:
 @contextmanager
 def opened(
     path: Path, name: str = AUTO, images: str | Path | None = None
-) -> Iterator[tuple[AnnotationFormat, list[Entry]]]:
-    """Find out the format of annotations and all of their pictures.
+) -> Iterator[tuple[AnnotationFormat, list[Entry], list[tuple[str, str]]]]:
+    """Find out the format of annotations, all of their pictures, and doubts of the format.
 
     A zip is unpacked as long as the ``with`` block lasts, unless a format reads it itself.
 
@@ -243,7 +245,8 @@ def opened(
             yield found
         return
     kind = chosen or _recognised(path)
-    yield kind, entries_of(kind, Source(path, folder))
+    source = Source(path, folder)
+    yield kind, entries_of(kind, source), kind.doubts(source) if kind.doubts is not None else []
 
 
 def _innermost(folder: Path) -> Path:

@@ -31,7 +31,8 @@ class Sampling:
     count
         Patches in a batch.
     diameter
-        Of the median object in the patches, in pixels; log-normal about it.
+        Of the median object in the patches, in pixels; log-normal about it. That of the pictures,
+        and no other, for an architecture that tells no sizes.
     jitter
         Standard deviation of its natural logarithm.
     wild

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from cellwright.engine.onnx import Network
 from cellwright.evaluation.comparison import Difference, compare, difference_of
 from cellwright.evaluation.object_scores import ObjectScores
+from cellwright.evaluation.picture import PictureScore
 from cellwright.learn.calibrating import as_calibrated, kept_scores
 from cellwright.learn.classifying import ACCURACY, accuracies, scored_objects
 from cellwright.learn.dataset import Dataset
@@ -55,6 +55,7 @@ def beside_start(
     calibration: Mapping[str, Any],
     *,
     found: Sequence[Judged],
+    scores: Sequence[PictureScore],
     answer: Answer,
     runs: Runs,
     data: Dataset,
@@ -68,8 +69,9 @@ def beside_start(
         Model that the training began with.
     model, calibration
         What came out of it.
-    found
-        What it found in held-out pictures.
+    found, scores
+        What it found in held-out pictures, and the scores of these, each without what is too
+        unsure by a confidence that was fitted to others: the calibration has seen them all.
     answer
         Asks its network.
     runs
@@ -86,16 +88,18 @@ def beside_start(
     objects = None
     if found:
         old = runs.judged(start, before, [one.example.name for one in found])
-        against = _differences(calibration, found, known, old, same_classes=same)
+        was = as_calibrated(old, known)
+        against = _differences(found, scores, old, was.scores, same_classes=same)
         if same:
-            was = as_calibrated(old, known)
             objects = scored_objects(
                 old, was.kept, was.confidence, data.classes, known.get("temperature", 1.0)
             )
     if also is not None:
         new = runs.judged_examples(model, answer, also)
         old = runs.judged_examples(start, before, also)
-        forgotten = _differences(calibration, new, known, old, same_classes=same)
+        forgotten = _differences(
+            new, kept_scores(new, calibration), old, kept_scores(old, known), same_classes=same
+        )
     return Beside(against, forgotten, objects)
 
 
@@ -120,21 +124,19 @@ def is_better(against: Sequence[Difference]) -> bool:
 
 
 def _differences(
-    calibration: Mapping[str, Any],
     found: Sequence[Judged],
-    old_calibration: Mapping[str, Any],
+    scores: Sequence[PictureScore],
     old: Sequence[Judged],
+    old_scores: Sequence[PictureScore],
     *,
     same_classes: bool,
 ) -> tuple[Difference, ...]:
     """Differences between two models on the same pictures, in the same order."""
-    differences = compare(kept_scores(found, calibration), kept_scores(old, old_calibration))
-    told = accuracies(found)
-    if not all(map(math.isnan, told)):
-        # a model that tells no classes, or others, is right about none of them
-        before = accuracies(old) if same_classes else [0.0] * len(old)
-        pairs = [
-            (now, 0.0 if math.isnan(then) else then) for now, then in zip(told, before, strict=True)
-        ]
-        differences.append(difference_of(ACCURACY, pairs))
+    differences = compare(scores, old_scores)
+    # a model that tells no classes, or others, is right about none of them
+    before = accuracies(old) if same_classes else [0.0] * len(old)
+    # where one of the two found nothing of a known class, nobody can say which is more often right
+    classes = difference_of(ACCURACY, list(zip(accuracies(found), before, strict=True)))
+    if classes.n:
+        differences.append(classes)
     return tuple(differences)

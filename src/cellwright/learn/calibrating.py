@@ -21,13 +21,19 @@ from cellwright.evaluation.summary import GroupSummary, Summary, summarise
 from cellwright.learn.judging import Judged, scores_of
 from cellwright.segment.network_confidence import confidence_of, fitted, least_confidence
 
-__all__ = ["LEAST", "Calibrated", "as_calibrated", "calibrated", "estimates_of", "kept_scores"]
+__all__ = [
+    "ERROR", "LEAST", "Calibrated", "as_calibrated", "calibrated", "carried", "estimates_of",
+    "kept_scores",
+]  # fmt: skip
 
 LEAST = 0.2
 """Objects that are right with less probability are left out. On the validation pictures of the
 model `nuclei` AP changes little from 0.2 to 0.5, and counts are nearest to the truth at 0.2."""
 
 PARTS = 5
+
+ERROR = "expected_calibration_error"
+"""In a calibration: it is there where the confidence was fitted."""
 
 LEAST_OBJECTS = 50
 """With fewer objects, or fewer than `LEAST_WRONG` right or wrong ones, nothing can be fitted."""
@@ -41,6 +47,12 @@ SCORES = (
 
 _DIGITS = 4
 
+_CARRIED = ("intercept", "weights", "least")
+_HOW_CARRIED = (
+    "that of the model it began with; too few objects were held out to fit it anew, and its error "
+    "is not known"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
@@ -49,7 +61,8 @@ class Calibrated:
     Attributes
     ----------
     calibration
-        For the field of this name of a model's description; empty if nothing could be fitted.
+        For the field of this name of a model's description; where nothing could be fitted, that
+        which is `carried` over, or an empty one.
     scores
         Of each picture.
     summary
@@ -66,7 +79,9 @@ class Calibrated:
     kept: tuple[Array, ...]
 
 
-def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = None) -> Calibrated:
+def calibrated(
+    pictures: Sequence[Judged], known: Mapping[str, Any] | None = None, *, split: str = ""
+) -> Calibrated:
     """Fit the confidence to pictures, and score them.
 
     Parameters
@@ -74,7 +89,10 @@ def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = Non
     pictures
         Everything that was found in them.
     known
-        A calibration that is taken where there is too little to fit one.
+        Calibration of the model that the training began with, which is `carried` over where there
+        is too little to fit one.
+    split
+        Which pictures these are, in words, for the metric card.
     """
     groups = [picture.example.group for picture in pictures]
     right = np.concatenate([picture.right for picture in pictures])
@@ -82,15 +100,14 @@ def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = Non
     enough = right.size >= LEAST_OBJECTS and min(wrong, right.size - wrong) >= LEAST_WRONG
     parts = min(PARTS, len(set(groups)))
     if not enough or parts == 1:
-        calibration = dict(known or {})
-        return as_calibrated(pictures, calibration)
+        return as_calibrated(pictures, carried(known or {}), split=split)
     confidence = _cross_fitted(pictures, groups, parts)
     every = np.concatenate(confidence)
     kept = every >= LEAST
     found = reliability(every[kept], right[kept])
     calibration = _fit_to(pictures) | {
         "least": LEAST,
-        "expected_calibration_error": round(found.expected_error, _DIGITS),
+        ERROR: round(found.expected_error, _DIGITS),
         "reliability": {
             "confidence": found.said.round(_DIGITS).tolist(),
             "right": found.right.round(_DIGITS).tolist(),
@@ -100,27 +117,46 @@ def calibrated(pictures: Sequence[Judged], known: Mapping[str, Any] | None = Non
         "how": f"logistic regression on the validation pictures; error cross-fitted in {parts} "
         "parts",
     }
-    return _kept(pictures, calibration, confidence)
+    return _kept(pictures, calibration, confidence, split)
+
+
+def carried(known: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a model's calibration a model that was made of it takes over unseen.
+
+    How sure it is goes by the same rule; how far that is from the truth nobody has looked at.
+
+    Examples
+    --------
+    >>> carried({"least": 0.2, "expected_calibration_error": 0.01, "pictures": 67})
+    {'least': 0.2, 'how': 'that of the model it began with; ...'}
+    >>> carried({})
+    {}
+    """
+    kept = {name: known[name] for name in _CARRIED if name in known}
+    return kept | {"how": _HOW_CARRIED} if kept else {}
 
 
 def _kept(
     pictures: Sequence[Judged],
     calibration: Mapping[str, Any],
     confidence: Sequence[Array],
+    split: str,
 ) -> Calibrated:
     """Score pictures without what is too unsure."""
     least = least_confidence(calibration)
     kinds = {picture.example.name: picture.example.kind for picture in pictures}
     kept = tuple(sure >= least for sure in confidence)
     scores = scores_of(pictures, [~left for left in kept])
-    summary = summarise(scores, kinds)
+    summary = summarise(scores, kinds, split=split)
     return Calibrated(calibration, tuple(scores), summary, tuple(confidence), kept)
 
 
-def as_calibrated(pictures: Sequence[Judged], calibration: Mapping[str, Any]) -> Calibrated:
+def as_calibrated(
+    pictures: Sequence[Judged], calibration: Mapping[str, Any], *, split: str = ""
+) -> Calibrated:
     """Score pictures without what a model of this calibration leaves out by itself."""
     confidence = [confidence_of(one.traits, calibration) for one in pictures]
-    return _kept(pictures, calibration, confidence)
+    return _kept(pictures, calibration, confidence, split)
 
 
 def kept_scores(

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from torch import nn
 from cellwright.core.errors import RunError
 from cellwright.engine.files import atomic_stream
 
-__all__ = ["State", "load_average", "resumed", "save"]
+__all__ = ["State", "load_average", "resumed", "save", "steps_made"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +33,15 @@ class State:
         averages.
     looks
         Steps after which somebody looked how good the average is, and the scores.
+    losses
+        Loss and parts of each step since the last row of the curve.
     """
 
     network: nn.Module
     average: nn.Module
     optimisers: tuple[torch.optim.Optimizer, ...]
     looks: list[tuple[int, float]] = field(default_factory=list)
+    losses: list[list[float]] = field(default_factory=list)
 
 
 def save(path: Path, step: int, state: State) -> None:
@@ -63,6 +67,7 @@ def save(path: Path, step: int, state: State) -> None:
         "average": state.average.state_dict(),
         "optimisers": [optimiser.state_dict() for optimiser in state.optimisers],
         "looks": [list(look) for look in state.looks],
+        "losses": state.losses,
     }
     with atomic_stream(path, path.parent) as stream:
         torch.save(content, stream)
@@ -85,6 +90,7 @@ def resumed(path: Path, state: State) -> int:
         for optimiser, stored in zip(state.optimisers, content["optimisers"], strict=True):
             optimiser.load_state_dict(stored)
         state.looks[:] = [(int(step), float(score)) for step, score in content.get("looks", ())]
+        state.losses[:] = content.get("losses", ())
         return int(content["step"])
 
 
@@ -96,15 +102,31 @@ def load_average(path: Path, network: nn.Module) -> None:
     RunError
         If there is no such file, or it is broken, or of another network.
     """
+    with _translated(path):
+        network.load_state_dict(_content(path)["average"])
+
+
+def steps_made(path: Path) -> int:
+    """Tell how many steps were made before a checkpoint.
+
+    Raises
+    ------
+    RunError
+        If there is no such file, or it is broken.
+    """
+    with _translated(path):
+        return int(_content(path)["step"])
+
+
+def _content(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise RunError(
             "this training run has no checkpoint yet",
             where=str(path.parent),
             remedy="let it train for a while",
         )
-    with _translated(path):
-        content = torch.load(path, weights_only=True, map_location="cpu")
-        network.load_state_dict(content["average"])
+    content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    return content
 
 
 @contextmanager

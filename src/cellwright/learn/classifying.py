@@ -70,7 +70,7 @@ def scored_objects(
     confidence
         Of each picture's objects.
     classes
-        Names of the classes; empty if the network tells none.
+        Names of the classes, which the network need not tell.
     temperature
         Of their probabilities.
 
@@ -84,7 +84,7 @@ def scored_objects(
         names = np.array([*classes, ""], object)
         numbers = one.numbers[left].tolist()
         told: dict[int, str] = {}
-        if classes:
+        if classes and one.classes.shape[1]:
             chances = scaled(one.classes[left], temperature)
             told = dict(zip(numbers, names[chances.argmax(axis=1)].tolist(), strict=True))
         objects.append(

@@ -23,11 +23,14 @@ class Curve:
         after its last checkpoint, and are made again.
     first
         How many steps were made before.
+    begun
+        Values of each step of the row that was begun then, which grows with every step and is
+        emptied with every row; a run that goes on from a checkpoint hands in what it held.
     """
 
-    def __init__(self, path: Path, first: int) -> None:
+    def __init__(self, path: Path, first: int, begun: list[list[float]] | None = None) -> None:
         self._path = path
-        self._kept: list[list[float]] = []
+        self._begun = [] if begun is None else begun
         if not path.exists():
             return
         lines = path.read_text("utf-8").splitlines(keepends=True)
@@ -53,12 +56,12 @@ class Curve:
         dict or None
             Means of the last steps, if this ended a row.
         """
-        self._kept.append(list(parts.values()))
+        self._begun.append(list(parts.values()))
         if step % STEPS:
             return None
-        count = len(self._kept)
-        means = [sum(column) / count for column in zip(*self._kept, strict=True)]
-        self._kept = []
+        count = len(self._begun)
+        means = [sum(column) / count for column in zip(*self._begun, strict=True)]
+        self._begun.clear()
         row = f"{step}," + ",".join(f"{mean:.5f}" for mean in means) + "\n"
         with run_errors(self._path):
             new = not self._path.exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,8 @@ from cellwright.datasets.convert import AUTO, convert, opened
 from cellwright.datasets.example import Example, examples_in
 from cellwright.datasets.writing import flat_name
 from cellwright.engine.events import CancelToken, Listener, Message, silent
+from cellwright.engine.files import run_errors
+from cellwright.learn.own_folder import MARK, check_copied, make_way
 
 __all__ = ["Dataset", "dataset_of"]
 
@@ -60,8 +62,8 @@ def dataset_of(
     source
         Folder, file or zip of annotations.
     copy
-        Folder that gets a copy in our own layout, where the source has another one. It is made
-        anew each time: what was drawn may have changed.
+        Folder that gets a copy in our own layout, where the source is no such folder. It is made
+        anew each time: what was drawn may have changed. A folder that is no such copy stays.
     source_format, images
         As of `cellwright.datasets.convert.convert`.
     leave_out
@@ -72,9 +74,12 @@ def dataset_of(
     Raises
     ------
     UsageError
-        If the annotations have errors, naming them; or there is nothing in them.
+        If the annotations have errors, naming them; there is nothing in them; or a folder that is
+        no copy lies where the copy would.
     InputError
         If the source cannot be read.
+    RunError
+        If the copy cannot be written.
     """
     checked = check(
         source, source_format=source_format, images=images, listener=listener, cancel=cancel
@@ -89,18 +94,17 @@ def dataset_of(
     for one in sorted(checked.findings, key=lambda one: one.fault.verdict)[:_SHOWN]:
         listener(Message("notice", f"{one.image}: {one.fault.what}; {one.fault.remedy}"))
     folder = source
-    if checked.source_format != _FOLDER or images is not None:
+    if checked.source_format != _FOLDER or images is not None or not source.is_dir():
         folder = copy
-        if copy.exists():
-            shutil.rmtree(copy)
-        convert(
+        check_copied(copy, source, images)
+        _copy(
             source, copy, source_format=checked.source_format, images=images,
             listener=listener, cancel=cancel,
         )  # fmt: skip
     # a copy has no folders within folders: names are as `convert` makes them
     faulty = {flat_name(name) for name in faulty}
     groups = {flat_name(name): flat_name(first) for name, first in checked.groups.items()}
-    with opened(folder, _FOLDER) as (_, entries):
+    with opened(folder, _FOLDER) as (_, entries, _):
         usable = [entry for entry in entries if entry.name not in faulty]
         classes, class_of = _classes({entry.name: _drawn(entry) for entry in usable})
     examples = []
@@ -115,6 +119,31 @@ def dataset_of(
         raise UsageError("no picture is left to learn from", where=str(source))
     warnings = tuple(one for one in checked.findings if one.fault.verdict != "error")
     return Dataset(tuple(examples), classes, class_of, warnings)
+
+
+def _copy(
+    source: Path,
+    copy: Path,
+    *,
+    source_format: str,
+    images: Path | None,
+    listener: Listener,
+    cancel: CancelToken | None,
+) -> None:
+    """Convert into our own layout; the copy of before makes way when the new one is whole."""
+    with run_errors(copy):
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = tempfile.TemporaryDirectory(prefix=f".{copy.name}.", dir=copy.parent)
+    with unfinished as folder:
+        made = Path(folder, copy.name)
+        convert(
+            source, made, source_format=source_format, images=images,
+            listener=listener, cancel=cancel,
+        )  # fmt: skip
+        with run_errors(copy):
+            (made / MARK).touch()
+            make_way(copy)
+            made.replace(copy)
 
 
 def _errors(checked: Checked) -> str:

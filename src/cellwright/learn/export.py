@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import logging
+import math
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -24,10 +25,8 @@ from cellwright.models.stored_test import array_of
 
 __all__ = ["folded", "in_half", "norms_file", "read_norms", "to_onnx", "unfolded"]
 
-_EXAMPLE = (2, 3, 64, 96)
-"""Shape of the batch with which a network is traced: multiples of its stride, and no two sides
-alike, so that none is taken to be bound to the other. A batch of one might be taken to be always
-one."""
+_TRACED = 32
+"""Unit of the sides with which a network is traced, in pixels, at the least."""
 
 _PURPOSE = "to store weights in half the bytes"
 _HALF = ".half"
@@ -181,7 +180,7 @@ def _initialisers(weights: bytes) -> dict[str, Array]:
         ) from error
 
 
-def to_onnx(network: nn.Module) -> bytes:
+def to_onnx(network: nn.Module, multiple: int = 1) -> bytes:
     """Make the bytes of an ONNX file with free batch, height and width.
 
     Parameters
@@ -190,6 +189,8 @@ def to_onnx(network: nn.Module) -> bytes:
         From (N, 3, Y, X) to (N, C, Y, X); it is set to predict. Its weights are stored under the
         names of its state dict, but for biases of nothing but 0, which the exporter leaves out,
         and for batch norms: of their numbers it merges those that are alike.
+    multiple
+        Number of pixels of which Y and X must be multiples.
 
     Raises
     ------
@@ -197,10 +198,14 @@ def to_onnx(network: nn.Module) -> bytes:
         If the exporter has changed or merged some of the weights.
     """
     dynamic: Any = torch.export.Dim.DYNAMIC
+    side = math.ceil(_TRACED / multiple) * multiple
+    # no two sides alike, so that none is taken to be bound to the other, nor a batch of one, which
+    # might be taken to be always one
+    example = torch.zeros(2, 3, 2 * side, 3 * side)
     with _quiet():
         program: Any = torch.onnx.export(
             network.eval(),
-            (torch.zeros(_EXAMPLE),),
+            (example,),
             dynamo=True,
             verbose=False,
             input_names=["image"],

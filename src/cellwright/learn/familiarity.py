@@ -29,6 +29,9 @@ __all__ = ["fingerprint_of", "picture_vector", "quarters"]
 
 _PHASE = "describing the training pictures"
 
+_MOST_PICTURES = 200
+"""That are looked at: more say little that is new, and slow networks take seconds for each."""
+
 _LEAST_SIDE = 64
 """Pixels of a quarter's shorter side, from which on it is looked at."""
 
@@ -72,7 +75,8 @@ def fingerprint_of(
     Parameters
     ----------
     examples
-        That the network was trained on.
+        That the network was trained on. Of more than `_MOST_PICTURES`, as many at even distances
+        are looked at.
     model, answer
         The network: what it is, and how it is asked.
     listener
@@ -94,6 +98,8 @@ def fingerprint_of(
     """
     if not set(CHANNELS) <= set(model.description.channels):
         return {}
+    chosen = np.unique(np.linspace(0, len(examples) - 1, _MOST_PICTURES).round().astype(int))
+    examples = [examples[index] for index in chosen] if examples else []
     few = len(examples) < LEAST_PICTURES
     vectors, groups = [], []
     listener(PhaseStarted(_PHASE, len(examples)))

@@ -8,15 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cellwright.learn.calibrating import ERROR
 from cellwright.models.description import Description
 from cellwright.models.ensemble import ensemble_of, member_facts
 
-__all__ = ["joined_description", "of_members"]
+__all__ = ["joined_description", "of_members", "of_parts"]
 
 _OF_MEMBERS = (
     "logistic regression on what the members of the ensemble found, each in pictures that it had "
     "not learnt from, and not on their mean, for which no picture was held out; error cross-fitted "
     "in parts of the pictures"
+)
+_OF_PARTS = (
+    "logistic regression on what the networks of the cross-validation found, each in pictures that "
+    "it had not learnt from, and not on the model itself, which has learnt from all; error "
+    "cross-fitted in parts of the pictures"
 )
 _NO_CONFIDENCE = "the confidence of an object is the mean probability of its pixels"
 
@@ -40,6 +46,19 @@ def joined_description(description: Description, weights: Sequence[bytes]) -> De
     return description.model_copy(
         update={"architecture": ensemble_of(members), "description": said}
     )
+
+
+def of_parts(calibration: Mapping[str, Any]) -> dict[str, Any]:
+    """Say of a calibration that it was fitted to the networks of a cross-validation, if it was.
+
+    Examples
+    --------
+    >>> of_parts({"least": 0.2, "expected_calibration_error": 0.01})["how"]
+    'logistic regression on what the networks of the cross-validation found, ...'
+    >>> of_parts({"least": 0.2, "how": "that of the model it began with"})["how"]
+    'that of the model it began with'
+    """
+    return {**calibration, "how": _OF_PARTS} if ERROR in calibration else dict(calibration)
 
 
 def of_members(calibration: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,11 @@ class TrainOptions(Options):
         None, description="Time to train for, such as 10min or 2h; without, as the plan says."
     )
     validation: float = Field(
-        0.2, ge=0, le=0.9, description="Share of the pictures that is held out for the scores."
+        0.2,
+        ge=0,
+        le=0.9,
+        description="Share of the pictures that is held out for the scores: with --from none that "
+        "the model has learnt from.",
     )
     folds: int = Field(
         0,
@@ -84,7 +88,7 @@ class TuneOptions(Options):
         0.2, gt=0, lt=1, description="Share of the pictures that no trial sees, and that judge."
     )
     set: tuple[str, ...] = Field(
-        (), description="NAME=VALUE of a setting that is the same in all trials."
+        (), description="NAME=VALUE of a setting that is the same in all trials, and not tried."
     )
     leave_out: bool = Field(
         False, description="Leave pictures with errors out, which else stop everything."

@@ -18,7 +18,7 @@ from cellwright.learn.targets import touching
 from cellwright.learn.training import Settings
 from cellwright.models.description import Description
 
-__all__ = ["Nature", "changed", "nature_of", "settings_for"]
+__all__ = ["Nature", "changed", "check_scale", "nature_of", "scheduled", "settings_for"]
 
 LEAST_SIDE, USUAL_SIDE = 64, 192
 """Of a patch, in pixels: less shows no neighbours, more makes steps long without being better."""
@@ -164,14 +164,7 @@ def settings_for(
     factor, least, most = _STEPS[kept]
     steps = int(np.clip(factor * math.sqrt(nature.objects), least, most))
     steps = max(10, round(steps, -1))
-    chosen: dict[str, Any] = {
-        "steps": steps,
-        "warm_up": min(100, steps // 10),
-        "fall": steps // 4,
-        "averaging": float(np.clip(1 - 20 / steps, 0.95, 0.999)),
-        "checkpoint_steps": max(20, steps // 10),
-        "patience": 5,
-    }
+    chosen: dict[str, Any] = {"steps": steps, "patience": 5, **_schedule(steps)}
     if start is not None:
         return _going_on(nature, chosen, start, update, kept=kept)
     presets = architecture_of(architecture, {}).presets
@@ -192,6 +185,39 @@ def settings_for(
     return Settings.model_validate({**chosen, **presets.settings})
 
 
+def _schedule(steps: int) -> dict[str, Any]:
+    """Settings that depend on how many steps are made."""
+    return {
+        "warm_up": min(100, steps // 10),
+        "fall": steps // 4,
+        "averaging": float(np.clip(1 - 20 / steps, 0.95, 0.999)),
+        "checkpoint_steps": max(20, steps // 10),
+    }
+
+
+def scheduled(settings: Settings, changes: Sequence[str]) -> Settings:
+    """Fit all that depends on the number of steps to the steps that are made in the end.
+
+    Parameters
+    ----------
+    settings
+        With the last word on the steps.
+    changes
+        ``NAME=VALUE`` of settings that a person has chosen: these stay, as do those that an
+        architecture brings with it.
+
+    Examples
+    --------
+    >>> settings = scheduled(Settings(steps=200), ["fall=90"])
+    >>> settings.warm_up, settings.fall, settings.checkpoint_steps
+    (20, 300, 20)
+    """
+    stay = {change.partition("=")[0] for change in changes}
+    stay |= set(settings.architecture.presets.settings)
+    own = _schedule(settings.steps)
+    return settings.model_copy(update={k: v for k, v in own.items() if k not in stay})
+
+
 def _going_on(
     nature: Nature, chosen: dict[str, Any], start: Description, update: Update, *, kept: bool
 ) -> Settings:
@@ -200,10 +226,12 @@ def _going_on(
     options = dict(start.architecture.options)
     if known.presets.tells_classes:
         options |= _class_options(nature)  # where none are drawn, those of the model stay
+    # one that tells no sizes is asked at the pictures' own scale, whatever it has seen before
+    diameter = start.diameter if "size" in start.channels else nature.diameter
     chosen["architecture"] = {**options, "name": start.architecture.name}
     chosen["sampling"] = {
-        "diameter": start.diameter,
-        "side": _side(nature, start.diameter, start.multiple),
+        "diameter": diameter,
+        "side": _side(nature, diameter, start.multiple),
         "rare": 0.25 if options.get("classes") else 0.0,
         "changed": 0.3,
         "overlaid": 0.05,
@@ -230,6 +258,28 @@ def _class_options(nature: Nature) -> dict[str, Any]:
     weights = [math.sqrt(most / max(FEW_OBJECTS, count)) for count in counts]
     mean = sum(weights) / len(weights)
     return {"classes": len(counts), "class_weights": [round(w / mean, 3) for w in weights]}
+
+
+def check_scale(settings: Settings, nature: Nature) -> None:
+    """See whether a network is trained at the scale at which it is asked later.
+
+    Raises
+    ------
+    UsageError
+        If it tells no sizes, and so is always asked at the pictures' own scale, but is to see
+        objects of another size than they have there.
+    """
+    architecture, sampling = settings.architecture, settings.sampling
+    own = sampling.whole or sampling.diameter == nature.diameter
+    if own or "size" in architecture.channels:
+        return
+    raise UsageError(
+        f"sampling.diameter cannot be {sampling.diameter:g}: {architecture.name} does not tell how "
+        "large objects are, and so is always shown pictures as they are; trained at another scale "
+        f"than that, where objects are {nature.diameter:g} px large, it would find none",
+        remedy="leave sampling.diameter out, or choose an architecture that tells sizes, such as "
+        "instance",
+    )
 
 
 def changed(settings: Settings, changes: Sequence[str]) -> Settings:

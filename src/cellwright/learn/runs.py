@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
 from torch import nn
 
-from cellwright.engine.events import CancelToken, Listener
+from cellwright.engine.events import CancelToken, Listener, Message
 from cellwright.engine.files import write_atomic
 from cellwright.io.label_image import encode_labels
+from cellwright.learn.checkpoint import steps_made
 from cellwright.learn.dataset import Dataset
 from cellwright.learn.judging import Judged, answer_of, judged, judged_all, scores_of
 from cellwright.learn.pictures import Picture
 from cellwright.learn.preview import shown
 from cellwright.learn.stored_plan import Plan
-from cellwright.learn.training import Look, train
+from cellwright.learn.training import CHECKPOINT, Look, train
 from cellwright.models.description import Description
 from cellwright.models.model import Model
 from cellwright.segment.network_maps import Answer
@@ -26,15 +28,15 @@ from cellwright.segment.network_maps import Answer
 __all__ = ["LOOKS", "PICTURE", "TRUTH", "Runs"]
 
 LOOKS, PICTURE, TRUTH = "looks", "picture.png", "truth.tif"
-"""In a run's folder, a folder for each of some held-out pictures: the picture, the truth, and what
-was found after so many steps."""
+"""In a run's folder, a folder for each of some pictures that it does not learn from: the picture,
+the truth, and what was found after so many steps."""
 
 _TRAINING, _FOLDS, _FEWER = "training", "folds", "fewer"
 FEWER = (0.25, 0.5)
 """Shares of the groups of which it is seen what they would have been good for."""
 
 SHOWN = 8
-"""Held-out pictures that are looked at while the training goes on."""
+"""Pictures that are looked at while the training goes on."""
 KEPT = 4
 """Of these, pictures whose labels are kept."""
 
@@ -97,17 +99,36 @@ class Runs:
         found: list[Judged] = []
         networks: list[nn.Module] = []
         for number, held in enumerate(plan.folds):
-            others = [name for name in plan.training if name not in held]
-            network = self._trained(self._out / _FOLDS / f"{number:02}", others, held)
+            aside = plan.aside(number)
+            left_out = {*held, *aside}
+            others = [name for name in plan.training if name not in left_out]
+            network = self._trained(self._part(number), others, aside or held)
             found += self.judged(self._model, answer_of(network), held)
             networks.append(network)
         if plan.is_ensemble:
             return networks, found
-        held = () if plan.folds else plan.validation
-        network = self._trained(self._out / _TRAINING, plan.training, held)
-        if held:
-            found = self.judged(self._model, answer_of(network), held)
+        folder = self._out / _TRAINING
+        if plan.folds:
+            return [self._trained(folder, plan.training, (), self._steps())], found
+        network = self._trained(folder, plan.training, plan.aside() or plan.validation)
+        if plan.validation:
+            found = self.judged(self._model, answer_of(network), plan.validation)
         return [network], found
+
+    def _part(self, number: int) -> Path:
+        return self._out / _FOLDS / f"{number:02}"
+
+    def _steps(self) -> int:
+        """Steps of the run on all pictures: none is left to tell when to end, so the parts do."""
+        most, parts = self._plan.settings.steps, range(len(self._plan.folds))
+        if self._plan.looks is None:  # begun by a version that let it make them all
+            return most
+        made = [steps_made(self._part(number) / CHECKPOINT) for number in parts]
+        steps = round(median(made))
+        if steps < most:
+            text = f"the run on all pictures makes {steps:,} steps, the median of the parts"
+            self._listener(Message("notice", text))
+        return steps
 
     def with_fewer(self) -> dict[int, list[Judged]]:
         """Train on a quarter and on half of the groups, as long as on all.
@@ -125,7 +146,7 @@ class Runs:
             names = [name for name in plan.training if self._examples[name].group in taken]
             if len(names) < len(plan.training):
                 folder = self._out / _FEWER / f"{len(names):04}"
-                network = self._trained(folder, names, plan.validation)
+                network = self._trained(folder, names, plan.aside() or plan.validation)
                 found[len(names)] = self.judged(self._model, answer_of(network), plan.validation)
         return found
 
@@ -151,15 +172,25 @@ class Runs:
             model, answer, data.examples, classes, listener=self._listener, cancel=self._cancel
         )
 
-    def _trained(self, folder: Path, names: Sequence[str], held: Sequence[str]) -> nn.Module:
+    def _trained(
+        self, folder: Path, names: Sequence[str], looked: Sequence[str], steps: int | None = None
+    ) -> nn.Module:
+        """Train on pictures; others are looked at, of those that have an object.
+
+        What has none is found perfectly as long as nothing is found, and tells no progress.
+        """
+        settings = self._plan.settings
+        if steps is not None:
+            settings = settings.model_copy(update={"steps": steps})
+        drawn = [name for name in sorted(looked) if self._pictures[name].labels.any()]
         return train(
             [self._pictures[name] for name in names],
-            self._plan.settings,
+            settings,
             folder,
             self._listener,
             cancel=self._cancel,
             start=self._start,
-            look=self._look(folder, held) if held else None,
+            look=self._look(folder, drawn) if drawn else None,
         )
 
     def _keep(self, one: Judged, folder: Path, step: int) -> None:
@@ -171,9 +202,10 @@ class Runs:
             write_atomic(folder / PICTURE, pixels, folder)
         write_atomic(folder / f"{step:06}.tif", encode_labels(one.labels, "YX"), folder)
 
-    def _look(self, folder: Path, held: Sequence[str]) -> Look:
-        places = np.unique(np.linspace(0, len(held) - 1, min(SHOWN, len(held))).round().astype(int))
-        names = [sorted(held)[place] for place in places]
+    def _look(self, folder: Path, drawn: Sequence[str]) -> Look:
+        count = min(SHOWN, len(drawn))
+        places = np.unique(np.linspace(0, len(drawn) - 1, count).round().astype(int))
+        names = [drawn[place] for place in places]
 
         def look(step: int, network: nn.Module) -> float:
             found = [

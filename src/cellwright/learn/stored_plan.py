@@ -13,14 +13,20 @@ from cellwright.core.errors import RunError, UsageError
 from cellwright.core.version import VERSION
 from cellwright.datasets.example import Example
 from cellwright.engine.files import write_atomic
+from cellwright.learn.architecture import architectures
 from cellwright.learn.options import TrainOptions
 from cellwright.learn.plan import Nature
 from cellwright.learn.training import Settings
+from cellwright.models.description import CLASS
 
-__all__ = ["PLAN", "Plan", "digest_of", "kept_plan", "write_plan"]
+__all__ = ["PLAN", "Plan", "digest_of", "kept_plan", "read_plan", "write_plan"]
 
 PLAN = "plan.json"
 """In a training's folder."""
+
+_ENDED_IT = (
+    "these pictures also told when the training was to end, so that scores may be a little too good"
+)
 
 
 class Plan(BaseModel):
@@ -40,6 +46,10 @@ class Plan(BaseModel):
         Names of the pictures on either side.
     folds
         Of each part of a cross-validation the names that are held out.
+    looks
+        Of each run with held-out pictures the names of further ones that it does not learn from
+        either: they tell when it is to end. Without any, the held-out ones tell. None in a plan
+        that was made before there were such pictures.
     settings
         How is trained.
     seconds
@@ -58,6 +68,7 @@ class Plan(BaseModel):
     training: tuple[str, ...]
     validation: tuple[str, ...]
     folds: tuple[tuple[str, ...], ...] = ()
+    looks: tuple[tuple[str, ...], ...] | None = None
     settings: Settings
     seconds: float | None = None
     known: float | None = None
@@ -71,6 +82,34 @@ class Plan(BaseModel):
     def runs(self) -> int:
         """How many networks are trained."""
         return len(self.folds) + (not self.is_ensemble)
+
+    def aside(self, number: int = 0) -> tuple[str, ...]:
+        """Pictures that are put aside to tell when a run is to end.
+
+        Parameters
+        ----------
+        number
+            Of the part of a cross-validation.
+        """
+        return self.looks[number] if self.looks else ()
+
+    @property
+    def doubt(self) -> str:
+        """What is to be said of scores of pictures that also tell when to end; else nothing."""
+        scored = self.folds or self.validation
+        apart = self.looks and all(self.looks)
+        return _ENDED_IT if scored and not apart and self.settings.patience is not None else ""
+
+    @property
+    def split(self) -> str:
+        """Which pictures are scored, and what else they did, in words."""
+        which = (
+            f"each as found by the one of {len(self.folds)} networks of a cross-validation that "
+            "had not learnt from it"
+            if self.folds
+            else "held out of the training"
+        )
+        return f"{which}; {self.doubt}" if self.doubt else which
 
     def words(self) -> str:
         """Say what was chosen and why, in a few lines."""
@@ -93,7 +132,7 @@ class Plan(BaseModel):
             )
         if nature.classes:
             told = ", ".join(f"{count:,} {name}" for name, count in nature.classes.items())
-            lines.insert(1, f"classes: {told}")
+            lines.insert(1, f"classes: {told}{self._not_learnt()}")
         if self.is_ensemble:
             lines.append(
                 f"cross-validation in {len(self.folds)} parts, whose networks are joined to one "
@@ -104,10 +143,23 @@ class Plan(BaseModel):
         elif self.validation:
             lines.append(
                 f"trained on {len(self.training)} pictures, {len(self.validation)} held out"
+                + (f", {len(self.aside())} more tell when to end" if self.aside() else "")
             )
         else:
             lines.append("no picture is held out: nobody will know how good the model is")
+        if self.doubt:
+            lines.append(
+                "too few groups of pictures to put some aside: those that are scored also tell "
+                "when to end"
+            )
         return "\n".join(lines)
+
+    def _not_learnt(self) -> str:
+        architecture = self.settings.architecture
+        if any(channel.startswith(CLASS) for channel in architecture.channels):
+            return ""
+        able = " and ".join(n for n, one in architectures().items() if one.presets.tells_classes)
+        return f"; they are not learnt: the network ({architecture.name}) tells none, {able} can"
 
     def _time(self) -> str:
         if self.seconds is None:
@@ -126,6 +178,27 @@ def digest_of(examples: Sequence[Example]) -> str:
     return whole.hexdigest()
 
 
+def read_plan(folder: Path) -> Plan | None:
+    """Plan that a folder holds; None if it holds none.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read.
+    """
+    path = folder / PLAN
+    if not path.exists():
+        return None
+    try:
+        return Plan.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise RunError(
+            f"this is no plan of a training ({error.errors()[0]['msg']})",
+            where=str(path),
+            remedy="choose another folder",
+        ) from error
+
+
 def kept_plan(folder: Path, asked: dict[str, Any], data: str) -> Plan | None:
     """Plan of a training that was begun; None if the folder holds none.
 
@@ -136,17 +209,9 @@ def kept_plan(folder: Path, asked: dict[str, Any], data: str) -> Plan | None:
     RunError
         If it cannot be read.
     """
-    path = folder / PLAN
-    if not path.exists():
+    plan = read_plan(folder)
+    if plan is None:
         return None
-    try:
-        plan = Plan.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise RunError(
-            f"this is no plan of a training ({error.errors()[0]['msg']})",
-            where=str(path),
-            remedy="choose another folder",
-        ) from error
     # an option that was not there when the plan was made is as it is preset
     known = TrainOptions().model_dump(mode="json") | plan.asked
     differ = [name for name in sorted(asked) if known.get(name) != asked[name]]

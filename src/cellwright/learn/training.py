@@ -262,7 +262,7 @@ def train(
     state = _begun(settings, start)
     first = resumed(folder / CHECKPOINT, state)
     batches = Batches(pictures, settings.architecture, settings.sampling, settings.seed)
-    curve = Curve(folder / CURVE, first)
+    curve = Curve(folder / CURVE, first, state.losses)
     clock = _Clock(first)
     listener(PhaseStarted(PHASE, last_step(settings, state.looks) - first))
     while first < (last := last_step(settings, state.looks)):
@@ -276,7 +276,8 @@ def train(
                 told = f"step {step + 1} of {last}: loss {means['loss']:.4f}, {clock(step + 1)}"
                 listener(Message("info", told))
             listener(StepFinished(PHASE, f"step {step + 1}"))
-            if cancel is not None and cancel.cancelled:
+            # a stop that falls on the last step waits for the look, which decides what is left
+            if cancel is not None and cancel.cancelled and step + 1 < stop:
                 save(folder / CHECKPOINT, step + 1, state)
                 cancel.check()
         if look is not None:
@@ -287,6 +288,8 @@ def train(
                 listener(StepFinished(LOOKING, f"step {stop}"))
         save(folder / CHECKPOINT, stop, state)
         first = stop
+        if cancel is not None:
+            cancel.check()
     listener(PhaseFinished(PHASE))
     return state.average.eval()
 

@@ -38,27 +38,33 @@ from cellwright.evaluation.picture import PictureScore
 from cellwright.learn.calibrating import calibrated, kept_scores
 from cellwright.learn.dataset import Dataset, dataset_of
 from cellwright.learn.describing import PERCENTILES, described
+from cellwright.learn.holding_out import parted
 from cellwright.learn.judging import Judged, answer_of, judged, scores_of
 from cellwright.learn.options import TuneOptions
 from cellwright.learn.outcome import write_table_at
+from cellwright.learn.own_folder import COPY, check_out
 from cellwright.learn.pictures import load
-from cellwright.learn.plan import Nature, changed, nature_of, settings_for
-from cellwright.learn.planning import seconds_of_step, within_budget
+from cellwright.learn.plan import changed, check_scale, nature_of, scheduled, settings_for
+from cellwright.learn.planning import precision_here, seconds_of_step, within_budget
 from cellwright.learn.stored_plan import digest_of
 from cellwright.learn.training import Look, Settings, average_of, train
+from cellwright.learn.trial_order import first_of, make_again, next_place, sampler_at, take_up
+from cellwright.learn.tried import as_written, by_itself, suggested, tried
 from cellwright.models.description import Description
 from cellwright.models.model import Model
+from cellwright.segment.network_model import decoding_of
 
 __all__ = ["BEST", "IMPORTANCE", "TRIALS", "Tuned", "tune_model"]
 
 TRIALS, IMPORTANCE, BEST, STUDY = "trials.csv", "importance.csv", "best.json", "study.log"
 """In the folder: what was tried, what mattered, the best, and Optuna's own record."""
+SEARCH = "search.json"
+"""In the folder: what is searched for, and who is held out."""
 
 SCORE = "dsb_ap_mean"
 """By which trials are compared: the one that changes with every pixel of an outline."""
 
 _PHASE = "trials"
-_SEED = 1
 _FIRST, _WARM = 4, 2
 """Trials that none is given up in, and looks before which none is."""
 _LEAST_FOR_IMPORTANCE = 6
@@ -83,7 +89,9 @@ class Tuned:
         From a setting to the share of the differences that it explains.
     against_first
         Differences of the best trial to the first, which had the settings that `train` chooses,
-        on pictures that no trial has seen.
+        on pictures that no trial has seen; empty if the first is the best.
+    first_finished
+        Whether the first trial could be finished: else nothing can be compared with it.
     """
 
     folder: Path
@@ -92,6 +100,7 @@ class Tuned:
     best: tuple[str, ...]
     importance: Mapping[str, float]
     against_first: tuple[Difference, ...]
+    first_finished: bool = True
 
 
 def tune_model(
@@ -121,16 +130,19 @@ def tune_model(
     Raises
     ------
     UsageError
-        If the pictures are too few, or the folder holds another search.
+        If the pictures are too few, the folder holds another search, or `TuneOptions.set` leaves
+        nothing to try or cannot be.
     RunError
         If no trial could be finished.
     """
     keep_freed_memory()
+    kept = _kept_search(out)
+    check_out(out, begun=kept is not None, inputs=(source, images))
     data = dataset_of(
-        source, out / "data", source_format=source_format, images=images,
+        source, out / COPY, source_format=source_format, images=images,
         leave_out=options.leave_out, listener=listener, cancel=cancel,
     )  # fmt: skip
-    search = _Search(out, options, data, listener, cancel)
+    search = _Search(out, options, data, kept=kept, listener=listener, cancel=cancel)
     search.claim()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -138,17 +150,15 @@ def tune_model(
         study_name="tune",
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=_SEED, multivariate=True, n_startup_trials=5),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=_FIRST, n_warmup_steps=_WARM),
     )
-    _take_up(study)
-    if not study.trials:
-        study.enqueue_trial(search.first())
+    take_up(study, search.first())
     done = sum(trial.state in _MADE for trial in study.trials)
     listener(PhaseStarted(_PHASE, max(0, options.trials - done)))
     for _ in range(_MOST_FAILED * options.trials):
         if sum(one.state in _MADE for one in study.trials) >= options.trials:
             break
+        study.sampler = sampler_at(next_place(study.trials))
         study.optimize(search, n_trials=1, catch=(RunError,))
         trial = study.trials[-1]
         listener(StepFinished(_PHASE, f"trial {trial.number}"))
@@ -160,19 +170,34 @@ def tune_model(
     return search.finished(study, complete)
 
 
-def _take_up(study: optuna.Study) -> None:
-    """Trials that were under way when the program was ended are made again."""
-    for trial in study.trials:
-        if trial.state == TrialState.RUNNING:
-            study.tell(trial.number, state=TrialState.FAIL)
-            study.enqueue_trial(trial.params)
+def _kept_search(out: Path) -> dict[str, Any] | None:
+    """What the folder is a search for; None if it holds none.
+
+    Raises
+    ------
+    RunError
+        If it cannot be read.
+    """
+    path = out / SEARCH
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or not {"asked", "data", "settings"} <= set(content):
+        raise RunError(
+            "this is no search for settings", where=str(path), remedy="choose another folder"
+        )
+    return content
 
 
 def _told(trial: FrozenTrial) -> str:
     what = ", ".join(f"{name} {value}" for name, value in trial.params.items())
     if trial.state == TrialState.COMPLETE:
         return f"trial {trial.number}: {trial.value:.3f} with {what}"
-    return f"trial {trial.number}: given up ({what})"
+    ended = "failed" if trial.state == TrialState.FAIL else "given up"
+    return f"trial {trial.number}: {ended} ({what})"
 
 
 class _Search:
@@ -183,13 +208,22 @@ class _Search:
         out: Path,
         options: TuneOptions,
         data: Dataset,
+        *,
+        kept: Mapping[str, Any] | None,
         listener: Listener,
         cancel: CancelToken | None,
     ) -> None:
-        self._out, self._options, self._data = out, options, data
+        self._out, self._options, self._data, self._kept = out, options, data, kept
         self._listener, self._cancel = listener, cancel
-        rest, self._test = split(data.examples, options.test, "test")
-        self._training, self._validation = split(rest, options.validation)
+        asked = options.model_dump(mode="json", exclude={"trials"})
+        self._wanted = {"asked": asked, "data": digest_of(data.examples)}
+        if kept is not None and any(kept[name] != value for name, value in self._wanted.items()):
+            raise UsageError(
+                "this folder holds a search of other options or pictures",
+                where=str(out),
+                remedy="choose another --out, or ask for the same to go on",
+            )
+        rest = self._part()
         if not (self._training and self._validation and self._test):
             raise UsageError(
                 f"{len(data.examples)} pictures cannot be parted into those that are learnt from, "
@@ -198,55 +232,66 @@ class _Search:
             )
         known = {one.name: one for one in load(data.examples, PERCENTILES, data.class_of)}
         self._pictures = [known[example.name] for example in self._training]
+        # what has no object is found perfectly as long as nothing is found, and tells no progress
+        self._drawn = [one for one in self._validation if known[one.name].labels.any()]
         groups = {example.group for example in rest}
         self._nature = nature_of([known[one.name] for one in rest], len(groups), data.classes)
         self._bases: dict[str, Settings] = {}
 
+    def _part(self) -> list[Example]:
+        """Set aside what judges and what chooses; gives all but what judges."""
+        examples, kept = self._data.examples, self._kept
+        if kept is not None and "test" in kept:
+            rest = [one for one in examples if one.name not in kept["test"]]
+            self._test = [one for one in examples if one.name in kept["test"]]
+            self._validation = [one for one in rest if one.name in kept["validation"]]
+            self._training = [one for one in rest if one.name not in kept["validation"]]
+            return rest
+        # searches that were begun before this was kept went by the folder's name too
+        part = parted if kept is None else split
+        rest, self._test = part(examples, self._options.test, "test")
+        self._training, self._validation = part(rest, self._options.validation)
+        return rest
+
     def _base(self, architecture: str) -> Settings:
         """What `train` would choose, with as many steps as a trial has time for."""
-        settings = changed(settings_for(self._nature, architecture), self._options.set)
+        settings = settings_for(self._nature, architecture)
+        settings = settings.model_copy(update={"precision": precision_here()})
+        settings = changed(settings, self._options.set)
+        check_scale(settings, self._nature)
         seconds = seconds_of_step(self._pictures, settings, None)
         budget = parse_duration(self._options.budget)
-        return within_budget(settings, self._options.set, budget, seconds)
+        settings = within_budget(settings, self._options.set, budget, seconds)
+        return scheduled(settings, self._options.set)
 
     def claim(self) -> None:
-        """Put what is searched for into the folder, or take up what it holds.
-
-        Raises
-        ------
-        UsageError
-            If it holds another search.
-        """
-        path = self._out / "search.json"
-        asked = self._options.model_dump(mode="json", exclude={"trials"})
-        wanted = {"asked": asked, "data": digest_of(self._data.examples)}
-        if not path.exists():
-            self._out.mkdir(parents=True, exist_ok=True)
+        """Put what is searched for into the folder, or take up what it holds."""
+        if self._kept is None:
             self._bases = {name: self._base(name) for name in self._options.architecture}
+            if not self.first():
+                raise UsageError(
+                    "--set says all that could be tried",
+                    remedy="leave one of these settings out, or name several --architecture",
+                )
+            self._out.mkdir(parents=True, exist_ok=True)
             bases = {n: one.model_dump(mode="json") for n, one in self._bases.items()}
-            text = json.dumps({**wanted, "settings": bases}, indent=1) + "\n"
-            write_atomic(path, text.encode(), self._out)
+            held = {
+                "validation": [one.name for one in self._validation],
+                "test": [one.name for one in self._test],
+            }
+            text = json.dumps({**self._wanted, **held, "settings": bases}, indent=1) + "\n"
+            write_atomic(self._out / SEARCH, text.encode(), self._out)
             return
-        held = json.loads(path.read_text("utf-8"))
-        if any(held.get(name) != value for name, value in wanted.items()):
-            raise UsageError(
-                "this folder holds a search of other options or pictures",
-                where=str(self._out),
-                remedy="choose another --out, or ask for the same to go on",
-            )
         # steps depend on how fast the machine was when the search began
-        self._bases = {name: Settings.model_validate(one) for name, one in held["settings"].items()}
+        settings = self._kept["settings"]
+        self._bases = {name: Settings.model_validate(one) for name, one in settings.items()}
 
     def first(self) -> dict[str, Any]:
         """What `train` would choose."""
-        base = next(iter(self._bases.values()))
-        found: dict[str, Any] = {
-            "learning_rate": base.learning_rate,
-            "sampling.changed": base.sampling.changed,
-            "scale": 1.0,
-            "decoding.foreground": 0.5,
-        }
-        return found | ({"architecture": next(iter(self._bases))} if len(self._bases) > 1 else {})
+        name, base = next(iter(self._bases.items()))
+        level = decoding_of(self._described(base)).foreground
+        found: dict[str, Any] = by_itself(base, self._options.set, level)
+        return found | ({"architecture": name} if len(self._bases) > 1 else {})
 
     def __call__(self, trial: Trial) -> float:
         """Make a trial; gives its score on the pictures that choose."""
@@ -255,10 +300,10 @@ class _Search:
         try:
             network = train(
                 self._pictures, settings, folder, self._listener,
-                cancel=self._cancel, look=self._look(trial, description),
+                cancel=self._cancel, look=self._look(trial, description) if self._drawn else None,
             )  # fmt: skip
-        except CancelledError:
-            trial.study.enqueue_trial(trial.params)
+        except (CancelledError, KeyboardInterrupt):
+            make_again(trial.study, trial.number, trial.params)
             raise
         found = self._judged(network, description, self._validation)
         return float(np.mean([score[SCORE] for score in calibrated(found).scores]))
@@ -271,32 +316,21 @@ class _Search:
             if many
             else next(iter(self._bases))
         )
-        base = self._bases[name]
-        content = base.model_dump(mode="json")
-        content["learning_rate"] = trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True)
-        sampling = content["sampling"]
-        sampling["changed"] = trial.suggest_float("sampling.changed", 0.0, 1.0)
-        scale = trial.suggest_float("scale", 0.6, 1.8, log=True)
-        sampling["diameter"] = round(sampling["diameter"] * scale, 2)
-        level = trial.suggest_float("decoding.foreground", 0.2, 0.8)
-        content["decoding"] = {**content["decoding"], "foreground": round(level, 3)}
-        settings = Settings.model_validate(content)
-        nature = self._seen_at(scale) if "size" not in settings.architecture.channels else None
-        return settings, described(
-            settings, nature or self._nature, name="trial", kind="cell", licence="CC0-1.0",
-            classes=self._data.classes if name == "instance" else (),
-        )  # fmt: skip
+        settings = suggested(trial, self._bases[name], self._options.set)
+        return settings, self._described(settings)
 
-    def _seen_at(self, scale: float) -> Nature:
-        """The pictures of a network that sees them at one scale."""
-        return self._nature.model_copy(update={"diameter": self._nature.diameter * scale})
+    def _described(self, settings: Settings) -> Description:
+        return described(
+            settings, self._nature, name="trial", kind="cell", licence="CC0-1.0",
+            learnt=len(self._training), classes=self._data.classes,
+        )  # fmt: skip
 
     def _look(self, trial: Trial, description: Description) -> Look:
         looks = 0
 
         def look(step: int, network: nn.Module) -> float:  # noqa: ARG001 - as of any look
             nonlocal looks
-            found = self._judged(network, description, self._validation)
+            found = self._judged(network, description, self._drawn)
             score = float(np.mean([one[SCORE] for one in scores_of(found)]))
             trial.report(score, looks)  # the pruner's warm-up counts looks
             looks += 1
@@ -339,18 +373,13 @@ class _Search:
                 self._out / IMPORTANCE,
                 pd.DataFrame({"setting": list(importance), "importance": importance.values()}),
             )
-        best = study.best_trial
-        first = min(complete, key=lambda one: one.number)
+        best, first = study.best_trial, first_of(study.trials)
+        finished = first.state == TrialState.COMPLETE
         against: tuple[Difference, ...] = ()
-        if best.number != first.number:
+        if finished and best.number != first.number:
             against = tuple(compare(self._tested(best), self._tested(first)))
         settings, _ = self._suggested(FixedTrial(best.params))
-        changes = (
-            f"learning_rate={settings.learning_rate:.4g}",
-            f"sampling.changed={settings.sampling.changed:.3g}",
-            f"sampling.diameter={settings.sampling.diameter:.4g}",
-            f"decoding.foreground={settings.decoding['foreground']:.3g}",
-        )
+        changes = as_written(settings, tried(settings, self._options.set))
         content = {
             "trial": best.number,
             "architecture": settings.architecture.name,
@@ -360,4 +389,4 @@ class _Search:
         text = json.dumps(content, indent=1) + "\n"
         write_atomic(self._out / BEST, text.encode(), self._out)
         name = settings.architecture.name
-        return Tuned(self._out, table, name, changes, importance, against)
+        return Tuned(self._out, table, name, changes, importance, against, finished)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ COLOURS = ("red", "green", "blue")
 TOLERANCE = 1e-3
 """Of the stored test, absolute and relative to the map's value: that of the bioimage.io tools.
 Between kinds of processors our maps differ by some 1e-5."""
+LEAST = 100 * TOLERANCE
+"""Largest value of a test's maps, at the least: below it the tolerance would be more than 1 % of
+it, which bioimage.io refuses."""
 EPSILON = 1e-9
 """Added to the range of a plane before it is divided by, as ``scale_range`` demands: too little to
 be seen."""
@@ -55,7 +59,12 @@ class Parts:
     attachments: tuple[str, ...]
 
 
-def make_rdf(description: Description, files: Mapping[str, bytes], opset: int) -> dict[str, Any]:
+def make_rdf(
+    description: Description,
+    files: Mapping[str, bytes],
+    opset: int,
+    largest: float = math.inf,
+) -> dict[str, Any]:
     """Describe a package in the words of bioimage.io, with our own section.
 
     Parameters
@@ -66,6 +75,10 @@ def make_rdf(description: Description, files: Mapping[str, bytes], opset: int) -
         Content of each other file of the package, by name.
     opset
         Version of the ONNX operators.
+    largest
+        Value of the stored test's maps. If it is not above `LEAST`, the tolerance is left out, and
+        those who test the package take the one that is preset: the same. Logits that are nowhere
+        positive are no small numbers, but bioimage.io takes them for such.
 
     Returns
     -------
@@ -77,6 +90,7 @@ def make_rdf(description: Description, files: Mapping[str, bytes], opset: int) -
         return {"source": name, "sha256": hashlib.sha256(files[name]).hexdigest()}
 
     known = {WEIGHTS, TEST_INPUT, TEST_OUTPUT, COVER, DOCUMENTATION}
+    tolerance = {"relative_tolerance": TOLERANCE, "absolute_tolerance": TOLERANCE}
     return {
         "format_version": _RDF_VERSION,
         "type": "model",
@@ -112,11 +126,7 @@ def make_rdf(description: Description, files: Mapping[str, bytes], opset: int) -
         ],
         "weights": {"onnx": {**named(WEIGHTS), "opset_version": opset}},
         "config": {
-            "bioimageio": {
-                "reproducibility_tolerance": [
-                    {"relative_tolerance": TOLERANCE, "absolute_tolerance": TOLERANCE}
-                ]
-            },
+            "bioimageio": {"reproducibility_tolerance": [tolerance] if largest > LEAST else []},
             "cellwright": description.model_dump(mode="json"),
         },
     }

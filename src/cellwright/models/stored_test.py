@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cellwright.core.errors import UnreadableError
 from cellwright.engine.onnx import Network
 from cellwright.models.description import Description, Normalisation
-from cellwright.models.package import EPSILON, TOLERANCE
+from cellwright.models.package import EPSILON, LEAST, TOLERANCE
 
 __all__ = ["TestOutcome", "array_of", "normalised", "run_test"]
 
@@ -28,7 +28,8 @@ class TestOutcome:
     Attributes
     ----------
     passed
-        Whether all maps are within `TOLERANCE` of the stored ones.
+        Whether all maps are within the tolerance of the stored ones: `TOLERANCE`, or less where
+        all of these are smaller than `LEAST`, of which as small ones would tell nothing.
     difference
         The largest difference of any value.
     words
@@ -78,13 +79,14 @@ def run_test(
             False, math.inf, f"the maps are {maps.shape}, and {test_output.shape} are stored"
         )
     difference = float(np.abs(maps - test_output).max())
-    passed = bool(np.allclose(maps, test_output, rtol=TOLERANCE, atol=TOLERANCE))
+    tolerance = TOLERANCE * min(1.0, float(np.abs(test_output).max()) / LEAST)
+    passed = bool(np.allclose(maps, test_output, rtol=TOLERANCE, atol=tolerance))
     judged = "within" if passed else "more than"
     return TestOutcome(
         passed,
         difference,
         f"maps differ from the stored ones by at most {difference:.1e}, {judged} the tolerance of "
-        f"{TOLERANCE:g}",
+        f"{tolerance:g}",
     )
 
 

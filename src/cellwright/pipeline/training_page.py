@@ -10,8 +10,8 @@ from cellwright.report.training import PAGE, write_training_page
 __all__ = ["draw_page", "drawing_looks"]
 
 _LOOKING = "looking"
-"""Phase of a training in which held-out pictures are looked at; `cellwright.learn.training` tells
-of it, which needs torch."""
+"""Phase of a training in which pictures that are not learnt from are looked at;
+`cellwright.learn.training` tells of it, which needs torch."""
 
 
 def drawing_looks(folder: Path, listener: Listener) -> Listener:

@@ -1,4 +1,4 @@
-"""How a training went: the loss and its parts, and the score of held-out pictures, by step."""
+"""How a training went, by step: the loss, its parts, and the score of pictures not learnt from."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _scores(runs: Sequence[Run], planned: int) -> Markup:
         svg = svg_text(figure)
     words = "; ".join(_progress(run) for run in runs)
     return page_svg(
-        svg, "training-scores", f"Line chart of the score of held-out pictures: {words}"
+        svg, "training-scores", f"Line chart of the score of pictures not learnt from: {words}"
     )
 
 
@@ -163,8 +163,9 @@ def _progress(run: Run) -> str:
 
 def _scores_caption(runs: Sequence[Run]) -> Markup:
     said = (
-        "Mean AP over the thresholds of IoU from 0.50 to 0.95, of up to eight held-out pictures. "
-        "Where it has stopped rising, more steps of the same kind will not help; more pictures may."
+        "Mean AP over the thresholds of IoU from 0.50 to 0.95, of up to eight pictures that are "
+        "not learnt from. Where it has stopped rising, more steps of the same kind will not help; "
+        "more pictures may."
     )
     told = _progress(runs[0]) if len(runs) == 1 else f"{counted(len(runs), 'part')}, a line each"
     links = Markup(", ").join(
@@ -185,4 +186,4 @@ def _looks_table(runs: Sequence[Run]) -> Markup:
         for run in runs
         for step, score in zip(run.looks[STEP], run.looks[SCORE], strict=True)
     ]
-    return table("looks-table", "Score of the held-out pictures by step", headings, rows)
+    return table("looks-table", "Score of pictures not learnt from, by step", headings, rows)

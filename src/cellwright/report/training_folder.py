@@ -208,6 +208,18 @@ class Training:
         parts = [part for part in folds if isinstance(part, list)]
         return sum(map(len, parts)) if folds else len(self.names("validation"))
 
+    @property
+    def aside(self) -> list[list[str]]:
+        """Of each run with held-out pictures, those that only tell when it is to end."""
+        parts = [part for part in listed(self.plan, "looks") if isinstance(part, list)]
+        return [[str(name) for name in part] for part in parts]
+
+    @property
+    def scored_ended_it(self) -> bool:
+        """Whether the pictures that are scored also tell when the training is to end."""
+        apart = bool(self.aside) and all(self.aside)
+        return not apart and math.isfinite(number(self.settings, "patience"))
+
 
 def mapping(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Inner object of a JSON file; empty if there is none."""

@@ -148,8 +148,14 @@ def _sides(training: Training) -> list[tuple[str, list[str]]]:
         for number, part in enumerate(folds, 1)
         if isinstance(part, list)
     ]
+    told = "Neither learnt from nor scored: these tell when {} is to end"
+    aside = [
+        (told.format(f"part {number}" if folds else "the training"), names)
+        for number, names in enumerate(training.aside, 1)
+    ]
     return [
         ("Learnt from", training.names("training")),
         ("Held out", training.names("validation")),
         *parts,
+        *aside,
     ]

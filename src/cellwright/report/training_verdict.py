@@ -50,7 +50,10 @@ def headline(training: Training) -> str:
     """Say the result in one line, or how far the training is."""
     ap = estimate(training.summary, PRIMARY)
     if training.model and math.isfinite(ap.value):
-        return f"AP {score(ap.value)} on {_not_learnt(ap.n)}"
+        told = f"AP {score(ap.value)} on {counted(ap.n, 'picture')}"
+        if training.folds:
+            return f"{told}, each as found by a network that had not learnt from it"
+        return f"{told} that it has not learnt from"
     if training.model:
         learnt = counted(len(training.names("training")), "picture")
         return f"Trained on {learnt}, scored on none"
@@ -89,10 +92,6 @@ def _place(training: Training) -> str:
         part = "the last run, "
     of = f" of {training.planned_steps:,}" if training.planned_steps else ""
     return f"{part}step {run.steps:,}{of}"
-
-
-def _not_learnt(n: int) -> str:
-    return f"{counted(n, 'picture')} that it has not learnt from"
 
 
 def _learnt(training: Training) -> list[str]:
@@ -135,6 +134,13 @@ def _learnt(training: Training) -> list[str]:
         said.append(
             f"{counted(training.n_held, 'picture')} {was} held out: all scores are of "
             f"{'it' if training.n_held == 1 else 'these'} alone."
+        )
+    if told := max(map(len, training.aside), default=0):
+        said.append(
+            f"Neither scored nor learnt from, {counted(told, 'picture')} told when to end."
+            if not training.folds
+            else f"In each part up to {told} of the others were not learnt from either, and told "
+            "when to end."
         )
     return said
 
@@ -280,7 +286,7 @@ def _caveats(training: Training) -> list[str]:
             "stands on both sides, but held-out pictures of one group are alike, and the intervals "
             "count each by itself: they may be narrower than they should be."
         )
-    if math.isfinite(number(training.settings, "patience")):
+    if training.scored_ended_it:
         said.append(
             "The held-out pictures also had a say in when training ended, so their scores may be "
             "a little too good. For a number to publish, score the model on others."

@@ -75,6 +75,24 @@ def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:
         entry.read((6, 8))
 
 
+def test_rows_of_classes_may_name_files(tmp_path: Path) -> None:
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+        for stem in ("a", "b.3"):
+            tifffile.imwrite(tmp_path / name / f"{stem}.tif", np.eye(4, dtype=np.uint8))
+    rows = "name,label,class\na.png,1,large\nb.3,1,small\nB.tif,1,large\nb.4,1,large\n"
+    (tmp_path / "classes.csv").write_text(rows, "utf-8")
+    source = Source(tmp_path)
+
+    drawn = {entry.name: entry.read(None).classes for entry in FOLDER.entries(source)}
+
+    assert drawn == {"a": {1: "large"}, "b.3": {1: "small"}}
+    assert FOLDER.doubts is not None
+    assert FOLDER.doubts(source) == [
+        ("classes.csv", "2 rows are of pictures that have no labels here: 'B.tif', 'b.4'")
+    ]
+
+
 def test_a_table_of_classes_that_is_none_is_named(tmp_path: Path) -> None:
     for name in ("images", "labels"):
         (tmp_path / name).mkdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from cellwright.datasets.annotation import (
     Source,
 )
 from cellwright.datasets.example import files_of, told_in
+from cellwright.datasets.pictures import is_picture
 from cellwright.datasets.writing import copied, flat_name, table_text
 from cellwright.io.csv_text import unescape
 from cellwright.io.label_image import decode_labels, encode_labels
@@ -25,7 +26,11 @@ __all__ = ["CLASSES", "FOLDER", "IMAGES", "LABELS", "STARDIST"]
 
 IMAGES, LABELS, MASKS = "images", "labels", "masks"
 CLASSES = "classes.csv"
-"""Columns ``name``, ``label``, ``class``: one row for each object that has a class."""
+"""Columns ``name``, ``label``, ``class``: one row for each object that has a class. The
+name may be that of a file."""
+
+_SHOWN = 3
+"""Names that a message tells."""
 
 
 def _recognises(path: Path, labels: str) -> bool:
@@ -38,12 +43,12 @@ def _entries(source: Source, labels: str) -> list[Entry]:
     images = {file.stem: file for file in files_of(source.images or source.path / IMAGES)}
     table = source.path / "images.csv"
     kinds, groups = told_in(table, "kind"), told_in(table, "group")
-    classes = _classes(source.path / CLASSES)
+    classes = _classes_of(_classes(source.path / CLASSES), [file.stem for file in files])
     return [
         Entry(
             file.stem,
             images.get(file.stem),
-            partial(_read, file, classes.get(file.stem, {})),
+            partial(_read, file, classes[file.stem]),
             kind=kinds.get(file.stem, ""),
             group=groups.get(file.stem, ""),
         )
@@ -74,6 +79,38 @@ def _classes(path: Path) -> dict[str, dict[int, str]]:
     return found
 
 
+def _picture_named(name: str, stems: Collection[str]) -> str | None:
+    """Which of the pictures a row is of: that of this very name, or of this name as a file's."""
+    if name in stems:
+        return name
+    stem = Path(name).stem
+    return stem if is_picture(name) and stem in stems else None
+
+
+def _classes_of(
+    named: Mapping[str, Mapping[int, str]], stems: Collection[str]
+) -> dict[str, dict[int, str]]:
+    """From each picture to what the rows of its name say."""
+    found: dict[str, dict[int, str]] = {stem: {} for stem in stems}
+    for name, classes in named.items():
+        stem = _picture_named(name, found)
+        if stem is not None:
+            found[stem] |= classes
+    return found
+
+
+def _doubts(source: Source, labels: str) -> list[tuple[str, str]]:
+    """Rows of the table of classes that are of no picture."""
+    stems = {file.stem for file in files_of(source.path / labels)}
+    classes = _classes(source.path / CLASSES)
+    lost = [name for name in classes if _picture_named(name, stems) is None]
+    if not lost:
+        return []
+    rows = sum(len(classes[name]) for name in lost)
+    shown = ", ".join(map(repr, lost[:_SHOWN])) + (", …" if len(lost) > _SHOWN else "")
+    return [(CLASSES, f"{rows} rows are of pictures that have no labels here: {shown}")]
+
+
 def _write(pictures: Iterable[AnnotatedPicture], out: Path, labels: str) -> list[str]:
     classes: list[tuple[str, int, str]] = []
     (out / IMAGES).mkdir()
@@ -94,7 +131,7 @@ def _format(name: str, title: str, labels: str) -> AnnotationFormat:
     recognises: Callable[[Path], bool] = partial(_recognises, labels=labels)
     return AnnotationFormat(
         name, title, recognises, partial(_entries, labels=labels), partial(_write, labels=labels),
-        axes=("YX", "TYX", "ZYX"),
+        axes=("YX", "TYX", "ZYX"), doubts=partial(_doubts, labels=labels),
     )  # fmt: skip
 
 
