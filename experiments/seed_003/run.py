@@ -6,6 +6,10 @@ pictures that DATA holds (tiles of one photograph on one side), each network is 
 ``cellwright train`` for the same time, and scored twice on the held-out pictures: as the seed did
 it, on pixels of 128 × 128 with a threshold at the mean of the picture's own output, and at the
 picture's own resolution as ``cellwright evaluate`` does it.
+
+``--split pictures`` parts tiles of one photograph at random, as the seed did. ``--masks touched``
+squeezes pictures and masks beforehand, and a pixel is nucleus if a nucleus touches it: so masks
+come out where they are squeezed and then made true or false. The seed does not say how it did it.
 """
 
 from __future__ import annotations
@@ -13,11 +17,12 @@ from __future__ import annotations
 import argparse
 import csv
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from scipy.special import expit
 
 from cellwright.core.image import Array
@@ -25,6 +30,7 @@ from cellwright.datasets.example import Example, examples_in, read_labels, read_
 from cellwright.engine.events import Event, Message
 from cellwright.engine.onnx import Network
 from cellwright.evaluation.intervals import RatioOfSums, ratio_intervals
+from cellwright.io.label_image import encode_labels
 from cellwright.learn.job import Trained, train_model
 from cellwright.learn.options import TrainOptions
 from cellwright.learn.packaging import network_of
@@ -82,21 +88,43 @@ class Squeezed:
         return np.count_nonzero(found & self.truth) / either if either else 1.0
 
 
-def apart(folder: Path, out: Path) -> Path:
-    """Copy a dataset; each picture is a group of its own, whatever photograph it is of."""
+def apart(examples: Iterable[Example], out: Path) -> Path:
+    """Copy pictures; each is a group of its own, whatever photograph it is of."""
     rows = [("name", "kind", "group")]
-    for example in examples_in(folder):
+    for example in examples:
         for part, file in (("images", example.image), ("labels", example.labels)):
             (out / part).mkdir(parents=True, exist_ok=True)
             shutil.copy(file, out / part)
         rows.append((example.image.name, example.kind, f"alone_{example.image.stem}"))
+    return listed(rows, out)
+
+
+def touched(examples: Iterable[Example], out: Path) -> Path:
+    """Write pictures of `SIDE` × `SIDE`; a pixel is of a nucleus that touches it."""
+    for part in ("images", "labels"):
+        (out / part).mkdir(parents=True, exist_ok=True)
+    rows = [("name", "kind", "group")]
+    for example in examples:
+        pixels, labels = read_pixels(example), read_labels(example)
+        small = np.zeros((SIDE, SIDE), np.uint32)
+        row, column = np.nonzero(labels)
+        places = (row * SIDE // labels.shape[0], column * SIDE // labels.shape[1])
+        small[places] = labels[row, column]
+        name = f"{example.image.stem}.tif"
+        tifffile.imwrite(out / "images" / name, np.rint(squeezed(pixels)).astype(pixels.dtype))
+        (out / "labels" / name).write_bytes(encode_labels(small))
+        rows.append((name, example.kind, example.group))
+    return listed(rows, out)
+
+
+def listed(rows: Iterable[tuple[str, ...]], out: Path) -> Path:
     with (out / "images.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
     return out
 
 
 def squeezed(pixels: Array) -> Array:
-    """(Y, X) brought to `SIDE` × `SIDE` by means of the pixels that each new one covers."""
+    """(Y, X), or with samples, of `SIDE` × `SIDE`: means of the pixels that each new one covers."""
     plane = ScaledPlane(InMemory(pixels), Normalisation(0.0, 1.0), (SIDE, SIDE))
     return np.asarray(plane.read(Window(0, 0, SIDE, SIDE)))
 
@@ -152,10 +180,13 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", default=list(WAYS), metavar="NAME")
     parser.add_argument("--budget", default="10min")
     parser.add_argument("--split", choices=["photographs", "pictures"], default="photographs")
+    parser.add_argument("--masks", choices=["covered", "touched"], default="covered")
     asked = parser.parse_args()
     folder = asked.data / "dsb2018"
+    if asked.masks == "touched":
+        folder = touched(examples_in(folder), asked.out / "squeezed")
     if asked.split == "pictures":
-        folder = apart(folder, asked.out / "pictures")
+        folder = apart(examples_in(folder), asked.out / "pictures")
     examples = {example.image.stem: example for example in examples_in(folder)}
     rows = []
     for name in asked.rows:
