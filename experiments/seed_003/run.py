@@ -111,7 +111,9 @@ def touched(examples: Iterable[Example], out: Path) -> Path:
         places = (row * SIDE // labels.shape[0], column * SIDE // labels.shape[1])
         small[places] = labels[row, column]
         name = f"{example.image.stem}.tif"
-        tifffile.imwrite(out / "images" / name, np.rint(squeezed(pixels)).astype(pixels.dtype))
+        top = np.iinfo(pixels.dtype).max
+        grey = np.rint(squeezed(pixels / np.float32(top)) * top).astype(pixels.dtype)
+        tifffile.imwrite(out / "images" / name, grey)
         (out / "labels" / name).write_bytes(encode_labels(small))
         rows.append((name, example.kind, example.group))
     return listed(rows, out)
@@ -124,7 +126,10 @@ def listed(rows: Iterable[tuple[str, ...]], out: Path) -> Path:
 
 
 def squeezed(pixels: Array) -> Array:
-    """(Y, X), or with samples, of `SIDE` × `SIDE`: means of the pixels that each new one covers."""
+    """(Y, X), or with samples, of `SIDE` × `SIDE`: means of the pixels that each new one covers.
+
+    Of numbers from 0 to 1.
+    """
     plane = ScaledPlane(InMemory(pixels), Normalisation(0.0, 1.0), (SIDE, SIDE))
     return np.asarray(plane.read(Window(0, 0, SIDE, SIDE)))
 
