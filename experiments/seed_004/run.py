@@ -8,7 +8,7 @@ second person who drew a picture again (``labels/NAME_second.png``), where there
 ``--way seed`` does it as the seed did: a full-size U-Net learns the drawn borders, and cells are
 what lies between them; ``seed-small`` has a quarter of its channels, and time for more steps.
 ``--way ours`` goes on from the model ``borders``, which has learnt from other cells which pixels
-belong together, and moves outlines to the bright borders near them (``--set outlines=bright`` of
+belong together, and moves outlines to the bright borders near them (``--set borders=bright`` of
 `segment`). Not every cell is drawn, so nothing is learnt from, and nothing scored, beyond the
 cells that are and their surroundings.
 """
@@ -61,9 +61,8 @@ WAYS = {
         set=(*BORDERS, "architecture.widths=[16,32,64,128,256]"),
     ),
 }  # fmt: skip
-OUTLINES = {"ours": "bright"}
-"""Where outlines lie, where not at the maps' own; see
-`cellwright.segment.network.NetworkOptions`."""
+SEEN = {"ours": "bright"}
+"""Borders to which outlines are moved; see `cellwright.segment.network.NetworkOptions`."""
 
 
 def drawn(data: Path) -> Iterator[tuple[Path, Array]]:
@@ -117,10 +116,10 @@ def shapes(labels: Array) -> dict[str, float]:
     }
 
 
-def outlined(one: Judged, kept: Array, outlines: str) -> Array:
+def outlined(one: Judged, kept: Array, borders: str) -> Array:
     """Labels of what is kept, as `segment` would write them, of the known part only."""
     labels = one.without(~kept)
-    if outlines == "maps":
+    if borders == "ignored":
         return labels
     grey = read_pixels(one.example).astype(np.float32)
     found = on_borders(labels, grey, "bright")
@@ -160,17 +159,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--way", choices=list(WAYS), default="ours")
     asked = parser.parse_args()
-    outlines = OUTLINES.get(asked.way, "maps")
+    borders = SEEN.get(asked.way, "ignored")
     dataset = prepared(asked.data, asked.out / "dataset")
     done: Trained = train_model(dataset, asked.out / "training", WAYS[asked.way], listener=heard)
     assert done.model is not None
     assert done.result is not None
     for one, kept in zip(done.judged, done.result.kept, strict=True):
-        found = outlined(one, kept, outlines)
+        found = outlined(one, kept, borders)
         print(told(f"{one.example.image.stem}, left out", one.truth, found))
     for line in two_people(asked.data):
         print(line)
-    run = segment(asked.pictures, asked.out / "found", model=str(done.model), outlines=outlines)
+    run = segment(asked.pictures, asked.out / "found", model=str(done.model), borders=borders)
     labels = asked.out / "labels"
     shutil.copytree(asked.out / "found" / "labels", labels, dirs_exist_ok=True)
     print(json.dumps({"labels": str(labels), "pictures": len(run.images)}))

@@ -70,12 +70,12 @@ def test_the_network_answers_so_when_it_is_asked(colour: bool) -> None:
     pixels, truth = simulate_monolayer((700, 800), 160.0, seed=5)
     picture = Image(np.stack([pixels] * 3, -1), "YXS") if colour else Image(pixels, "YX")
 
-    def asked(outlines: str) -> Array:
-        options = NetworkOptions.model_validate({"model": "borders", "outlines": outlines})
+    def asked(borders: str) -> Array:
+        options = NetworkOptions.model_validate({"model": "borders", "borders": borders})
         return NetworkMethod().segment(picture, options).labels["cell"].pixels()
 
     before, after = (
-        score_picture(truth, asked(outlines), image="a") for outlines in ("maps", "bright")
+        score_picture(truth, asked(borders), image="a") for borders in ("ignored", "bright")
     )
     assert after["boundary_f1"] > before["boundary_f1"] + 0.02
     assert after["semantic_iou"] > 0.95
@@ -83,7 +83,7 @@ def test_the_network_answers_so_when_it_is_asked(colour: bool) -> None:
 
 def test_windows_move_outlines_as_the_whole_does(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, _ = simulate_monolayer((700, 700), 60.0, seed=6)
-    options = NetworkOptions(model="borders", outlines="bright")
+    options = NetworkOptions(model="borders", borders="bright")
 
     def asked(side: int) -> Array:
         monkeypatch.setattr(network_plane, "MOVED_SIDE", side)

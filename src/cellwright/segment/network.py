@@ -43,10 +43,10 @@ class NetworkOptions(Options):
         description="Leave out objects that are right with less probability than this; without, "
         "the model's own.",
     )
-    outlines: Literal["maps", "bright", "dark"] = Field(
-        "maps",
-        description="Where outlines lie: where the network's maps have them, or on the bright or "
-        "dark borders near them.",
+    borders: Literal["ignored", "bright", "dark"] = Field(
+        "ignored",
+        description="Borders to which outlines are moved where they lie near; else outlines are "
+        "where the network's maps have them.",
     )
     flips: bool = Field(
         False, description="Ask the network four times, of mirrored pictures too: takes longer."

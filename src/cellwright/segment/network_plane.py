@@ -114,11 +114,11 @@ def segment_plane(
     keep[0] = False
     keep &= seen.areas >= max(1, options.min_area or 0)
     numbers = numbers_by_place(seen.first, keep)
-    if options.outlines == "maps":
+    if options.borders == "ignored":
         for window in Grid((plane.shape[0], plane.shape[1]), SIDE):
             sink.write(window.top, window.left, numbers[seen.labels[window.slices]])
     else:
-        _write_on_borders(plane, seen, numbers, options.outlines, sink)
+        _write_on_borders(plane, seen, numbers, options.borders, sink)
     sink.describe(_table(seen, numbers, keep, confidence))
     size = seen.size.diameter
     return {
