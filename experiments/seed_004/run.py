@@ -169,7 +169,9 @@ def main() -> None:
         print(told(f"{one.example.image.stem}, left out", one.truth, found))
     for line in two_people(asked.data):
         print(line)
-    run = segment(asked.pictures, asked.out / "found", model=str(done.model), borders=borders)
+    run = segment(
+        asked.pictures, asked.out / "found", model=str(done.model), set=(f"borders={borders}",)
+    )
     labels = asked.out / "labels"
     shutil.copytree(asked.out / "found" / "labels", labels, dirs_exist_ok=True)
     print(json.dumps({"labels": str(labels), "pictures": len(run.images)}))
