@@ -51,6 +51,19 @@ def test_a_mask_is_told_from_labels() -> None:
     assert "mask" not in found(pixels, one)
 
 
+def test_numbers_may_be_as_large_as_they_can_be(tmp_path: Path) -> None:
+    pixels, labels = nuclei()
+    high = labels.astype(np.uint32)
+    high[labels == 3] = 2**32 - 1
+    assert found(pixels, high) == {}
+    rows, _ = np.nonzero(labels == 3)
+    high[int(np.median(rows))][high[int(np.median(rows))] == 2**32 - 1] = 0
+    assert "such as 4294967295" in found(pixels, high)["split"].what
+    folder = dataset(tmp_path / "in", a=(pixels, high))
+    convert(folder, tmp_path / "out", to="kaggle")
+    assert len(list((tmp_path / "out").rglob("masks/*.png"))) == len(np.unique(labels)) - 1
+
+
 def test_split_cells_and_specks_are_counted() -> None:
     pixels, labels = nuclei()
     rows, _ = np.nonzero(labels == 3)

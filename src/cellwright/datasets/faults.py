@@ -12,6 +12,7 @@ from scipy import ndimage
 from cellwright.core.image import Array
 from cellwright.datasets.annotation import Drawn
 from cellwright.datasets.fit import best_fit
+from cellwright.datasets.numbers import without_gaps
 
 __all__ = ["Fault", "faults_of"]
 
@@ -139,14 +140,15 @@ def _cut(pixels: Array, labels: Array, rows: int, columns: int) -> str:
 
 def _numbers(labels: Array) -> Iterator[Fault]:
     """Masks, split cells, specks."""
+    labels, names = without_gaps(labels)
     areas = np.bincount(labels.ravel())
     present = np.flatnonzero(areas[1:]) + 1
     pieces = _pieces(labels)
     if present.size == 1 and pieces[present[0]] > 1:
         yield Fault(
             "mask", "error",
-            f"all {pieces[present[0]]} pieces have the one number {present[0]}: a mask, where "
-            "each cell should have its own",
+            f"all {pieces[present[0]]} pieces have the one number {names[present[0]]}: a mask, "
+            "where each cell should have its own",
             "save label images, or part touching cells by hand",
         )  # fmt: skip
         return
@@ -154,7 +156,8 @@ def _numbers(labels: Array) -> Iterator[Fault]:
     if split.size:
         yield Fault(
             "split", "warning",
-            f"{split.size} of {present.size} cells are in several pieces, such as {_some(split)}",
+            f"{split.size} of {present.size} cells are in several pieces, such as "
+            f"{_some(names[split])}",
             "right if something lies over them; else give each piece its own number",
         )  # fmt: skip
     size = areas[present]
@@ -171,7 +174,7 @@ def _numbers(labels: Array) -> Iterator[Fault]:
         yield Fault(
             "specks", "warning",
             f"{specks.size} of {present.size} cells are specks of fewer than {_SPECK_PIXELS} px, "
-            f"such as {_some(specks)}",
+            f"such as {_some(names[specks])}",
             "erase them if they are slips of the pen",
         )  # fmt: skip
 
@@ -186,7 +189,7 @@ def _deep(labels: Array) -> Array:
 def _pieces(labels: Array) -> Array:
     """Number of connected pieces of each label; diagonal neighbours are connected."""
     count = np.zeros(int(labels.max()) + 1, np.int64)
-    for number, box in enumerate(ndimage.find_objects(labels.astype(np.int64)), 1):
+    for number, box in enumerate(ndimage.find_objects(labels), 1):
         if box is not None:
             count[number] = ndimage.label(labels[box] == number, _EIGHT)[1]
     return count

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from cellwright.core.image import Array
+from cellwright.datasets.numbers import without_gaps
 from cellwright.io.csv_text import escape
 
 __all__ = ["copied", "flat_name", "objects_of", "table_text", "write_png"]
@@ -34,11 +35,12 @@ def objects_of(labels: Array) -> Iterator[tuple[int, Array]]:
     """Give each label of a plane and its (Y, X) bool mask, by number."""
     from scipy import ndimage
 
-    for number, box in enumerate(ndimage.find_objects(labels.astype(np.int64)), 1):
+    numbers, names = without_gaps(labels)
+    for number, box in enumerate(ndimage.find_objects(numbers), 1):
         if box is not None:
             mask = np.zeros(labels.shape, bool)
-            mask[box] = labels[box] == number
-            yield number, mask
+            mask[box] = numbers[box] == number
+            yield int(names[number]), mask
 
 
 def write_png(path: Path, pixels: Array) -> None:
