@@ -93,6 +93,20 @@ def test_rows_of_classes_may_name_files(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_not_looked_at_is_named(tmp_path: Path) -> None:
+    for name in ("images", "labels"):
+        (tmp_path / name / "day1").mkdir(parents=True)
+        for stem in ("a", "day1/b", "day1/c"):
+            tifffile.imwrite(tmp_path / name / f"{stem}.tif", np.eye(4, dtype=np.uint8))
+    tifffile.imwrite(tmp_path / "images" / "bare.tif", np.eye(4, dtype=np.uint8))
+    assert FOLDER.doubts is not None
+    assert FOLDER.doubts(Source(tmp_path)) == [
+        ("images", "2 files in folders within are not read: day1/b.tif, day1/c.tif"),
+        ("labels", "2 files in folders within are not read: day1/b.tif, day1/c.tif"),
+        ("images", "1 pictures have no labels: bare.tif"),
+    ]
+
+
 def test_a_table_of_classes_that_is_none_is_named(tmp_path: Path) -> None:
     for name in ("images", "labels"):
         (tmp_path / name).mkdir()

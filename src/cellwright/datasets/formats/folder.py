@@ -100,15 +100,34 @@ def _classes_of(
 
 
 def _doubts(source: Source, labels: str) -> list[tuple[str, str]]:
-    """Rows of the table of classes that are of no picture."""
+    """What is there and is not looked at."""
     stems = {file.stem for file in files_of(source.path / labels)}
+    images = source.images or source.path / IMAGES
+    found = []
+    for part, folder in ((IMAGES, images), (labels, source.path / labels)):
+        if nested := _nested(folder):
+            found.append(
+                (part, f"{len(nested)} files in folders within are not read: " + _some(nested))
+            )
+    if bare := [file.name for file in files_of(images) if file.stem not in stems]:
+        found.append((IMAGES, f"{len(bare)} pictures have no labels: {_some(bare)}"))
     classes = _classes(source.path / CLASSES)
-    lost = [name for name in classes if _picture_named(name, stems) is None]
-    if not lost:
-        return []
-    rows = sum(len(classes[name]) for name in lost)
-    shown = ", ".join(map(repr, lost[:_SHOWN])) + (", …" if len(lost) > _SHOWN else "")
-    return [(CLASSES, f"{rows} rows are of pictures that have no labels here: {shown}")]
+    if lost := [name for name in classes if _picture_named(name, stems) is None]:
+        rows = sum(len(classes[name]) for name in lost)
+        said = f"{rows} rows are of pictures that have no labels here: {_some(map(repr, lost))}"
+        found.append((CLASSES, said))
+    return found
+
+
+def _nested(folder: Path) -> list[str]:
+    """Pictures that lie deeper than in the folder itself."""
+    deeper = (file for file in sorted(folder.glob("*/**/*")) if is_picture(file.name))
+    return [file.relative_to(folder).as_posix() for file in deeper]
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
 def _write(pictures: Iterable[AnnotatedPicture], out: Path, labels: str) -> list[str]:
