@@ -12,7 +12,7 @@ import numpy as np
 from cellwright.core.errors import CellwrightError, InputError
 from cellwright.core.image import Array
 from cellwright.datasets.annotation import Drawn, Entry
-from cellwright.datasets.convert import AUTO, opened
+from cellwright.datasets.convert import AUTO, drawn_in, opened
 from cellwright.datasets.example import picture_pixels
 from cellwright.datasets.faults import Fault, faults_of
 from cellwright.datasets.tiles import groups_of
@@ -188,7 +188,7 @@ def _read(entry: Entry) -> tuple[Array, Drawn]:
             remedy="give the folder of the pictures with --images, or take the labels out",
         )
     pixels = picture_pixels(entry.image)
-    drawn = entry.read((pixels.shape[0], pixels.shape[1]))
+    drawn = drawn_in(entry, (pixels.shape[0], pixels.shape[1]))
     if drawn.axes != "YX":
         raise InputError(
             f"the labels have the axes {drawn.axes}", remedy="check planes, one by one"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from cellwright.datasets.annotation import (
     GROUP,
     AnnotatedPicture,
     AnnotationFormat,
+    Drawn,
     Entry,
     Source,
     formats,
@@ -41,11 +42,22 @@ from cellwright.engine.events import (
 from cellwright.engine.files import run_errors
 from cellwright.io.open import open_images
 
-__all__ = ["AUTO", "Conversion", "Row", "convert", "entries_of", "opened", "picture_shape"]
+__all__ = [
+    "AUTO",
+    "Conversion",
+    "Row",
+    "convert",
+    "drawn_in",
+    "entries_of",
+    "opened",
+    "picture_shape",
+]
 
 AUTO = "auto"
 TABLE = "images.csv"
 _PHASE = "converting"
+_LOOKED_INTO = 20
+"""Folders in a folder of no format, in which one is looked for."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +203,7 @@ class _Work:
                     "there is no picture of this name",
                     remedy="give the folder of the pictures with --images",
                 )
-            drawn = entry.read(picture_shape(entry.image))
+            drawn = drawn_in(entry, picture_shape(entry.image))
             if drawn.axes not in self._target.axes:
                 raise UnsupportedError(
                     f"the format {self._target.name!r} holds no labels with the axes {drawn.axes}",
@@ -201,6 +213,24 @@ class _Work:
             return None, error.reason
         picture = AnnotatedPicture(entry.name, entry.image, drawn, entry.kind, entry.group)
         return picture, "; ".join(drawn.remarks)
+
+
+def drawn_in(entry: Entry, shape: tuple[int, int] | None) -> Drawn:
+    """Read what was drawn; an error in a file that is not the picture names this file.
+
+    Raises
+    ------
+    CellwrightError
+        As the entry does.
+    """
+    try:
+        return entry.read(shape)
+    except CellwrightError as error:
+        file = Path(error.where)
+        if file == entry.image or not file.is_file():
+            raise
+        named = f"{file.parent.name}/{file.name}: {error.what}"
+        raise type(error)(named, where=error.where, remedy=error.remedy) from error
 
 
 def picture_shape(image: Path) -> tuple[int, int]:
@@ -266,12 +296,33 @@ def _recognised(path: Path) -> AnnotationFormat:
             where=str(path),
             remedy="name one with --from",
         )
+    inner = _recognised_in(path, known.values())
+    if inner is not None:
+        folder, name = inner
+        raise UsageError(
+            f"no format of annotations is recognised here, but {name!r} in {folder.name}/",
+            where=str(path),
+            remedy=f"give {path.name}/{folder.name}",
+        )
     raise UsageError(
         "no format of annotations is recognised here",
         where=str(path),
         remedy="give the folder that holds pictures and annotations, or name its format with "
         f"--from ({', '.join(known)})",
     )
+
+
+def _recognised_in(path: Path, known: Collection[AnnotationFormat]) -> tuple[Path, str] | None:
+    """The first folder in a folder that is of one format, ``train/`` before ``test/``."""
+    try:
+        folders = [one for one in path.iterdir() if one.is_dir()] if path.is_dir() else []
+    except OSError:
+        return None
+    for folder in sorted(folders, key=lambda one: (one.name != "train", one.name))[:_LOOKED_INTO]:
+        fitting = [one.name for one in known if one.recognises(folder)]
+        if len(fitting) == 1:
+            return folder, fitting[0]
+    return None
 
 
 def entries_of(kind: AnnotationFormat, source: Source) -> list[Entry]:

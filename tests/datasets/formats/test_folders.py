@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from tests.datasets.formats.round_trip import in_order, label_images, read_back
 
-from cellwright.core.errors import InputError
+from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Array
 from cellwright.datasets.annotation import AnnotationFormat, Drawn, Source
+from cellwright.datasets.check import check
+from cellwright.datasets.convert import convert
 from cellwright.datasets.formats.folder import FOLDER, STARDIST
 from cellwright.datasets.formats.kaggle import FORMAT as KAGGLE
 
@@ -73,6 +75,99 @@ def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"1\.png: the mask is 6 x 8 px, the picture 8 x 6"):
         entry.read((6, 8))
+
+
+def kaggle_folder(folder: Path, *masks: str) -> Path:
+    """A picture of 8 x 6 px, and masks of one nucleus each, a pixel of its own."""
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    Pillow.new("L", (8, 6)).save(folder / "images" / f"{folder.name}.png")
+    for column, name in enumerate(masks):
+        mask = np.zeros((6, 8), np.uint8)
+        mask[1, column] = 255
+        ending = "TIFF" if name.lower().endswith("tif") else "PNG"
+        Pillow.fromarray(mask).save(folder / "masks" / name, ending)
+    return folder
+
+
+def test_stardists_layout_is_not_taken_for_kaggles(tmp_path: Path) -> None:
+    for part in ("test", "train"):
+        for name in ("images", "masks"):
+            (tmp_path / "s" / part / name).mkdir(parents=True)
+            for stem in ("a", "b"):
+                tifffile.imwrite(
+                    tmp_path / "s" / part / name / f"{stem}.tif", np.eye(4, dtype=np.uint8)
+                )
+
+    assert not KAGGLE.recognises(tmp_path / "s")
+    with pytest.raises(UsageError, match=r"'stardist' in train/; give s/train$"):
+        convert(tmp_path / "s", tmp_path / "out")
+    with pytest.raises(UsageError, match="give s/test, --from stardist"):
+        KAGGLE.entries(Source(tmp_path / "s"))
+    assert convert(tmp_path / "s" / "train", tmp_path / "out").count("done") == 2
+
+
+def test_labels_are_no_mask_of_one_nucleus(tmp_path: Path) -> None:
+    folder = kaggle_folder(tmp_path / "a")
+    Pillow.fromarray(np.diag([1, 2, 3, 0, 0, 0]).astype(np.uint8)).save(folder / "masks" / "a.png")
+
+    [entry] = KAGGLE.entries(Source(tmp_path))
+
+    with pytest.raises(InputError, match=r"a\.png: the mask has several numbers beside 0"):
+        entry.read((6, 6))
+
+
+def test_of_two_pictures_in_a_folder_none_is_chosen(tmp_path: Path) -> None:
+    kaggle_folder(tmp_path / "s" / "a", "1.png")
+    images = kaggle_folder(tmp_path / "s" / "b", "1.png") / "images"
+    Pillow.new("L", (8, 6)).save(images / "c.png")
+    (images / "b.png").rename(images / "d.png")
+
+    found = convert(tmp_path / "s", tmp_path / "out")
+
+    assert [(row.name, row.status) for row in found.rows] == [("a", "done"), ("b", "failed")]
+    assert found.rows[1].reason.startswith("2 pictures in one images/, and nothing tells which")
+    assert "c.png, d.png" in found.rows[1].reason
+
+
+def test_masks_may_be_pictures_of_any_ending(tmp_path: Path) -> None:
+    folder = kaggle_folder(tmp_path / "a", "1.PNG", "2.tif", "3.png")
+    (folder / "masks" / "._3.png").write_bytes(b"of a Mac")
+    (folder / "images" / "._a.png").write_bytes(b"of a Mac")
+
+    [entry] = KAGGLE.entries(Source(tmp_path))
+
+    assert entry.image == folder / "images" / "a.png"
+    assert entry.read((6, 8)).labels[1].tolist() == [1, 2, 3, 0, 0, 0, 0, 0]
+
+
+def test_only_an_empty_folder_of_masks_says_that_there_is_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "s"
+    kaggle_folder(source / "empty")
+    (kaggle_folder(source / "missing") / "masks").rmdir()
+    (kaggle_folder(source / "other") / "masks" / "outlines.csv").touch()
+
+    rows = convert(source, tmp_path / "out").rows
+
+    assert [(row.name, row.status, row.n_cells) for row in rows] == [
+        ("empty", "done", 0), ("missing", "failed", 0), ("other", "failed", 0),
+    ]  # fmt: skip
+    assert rows[1].reason.startswith("no masks folder: nobody drew here")
+    assert rows[2].reason.startswith("no file in masks/ has the ending of a picture: outlines.csv")
+
+
+def test_a_broken_mask_is_named_and_not_its_picture(tmp_path: Path) -> None:
+    source = tmp_path / "s"
+    kaggle_folder(source / "a", "1.png")
+    broken = kaggle_folder(source / "b", "1.png", "2.png") / "masks" / "2.png"
+    broken.write_bytes(broken.read_bytes()[:50])
+
+    rows = convert(source, tmp_path / "out").rows
+
+    assert rows[1].reason.startswith("masks/2.png: the PNG is ")
+    assert [one.fault.what[:12] for one in check(source).findings if one.image == "b"] == [
+        "masks/2.png:"
+    ]
 
 
 def test_rows_of_classes_may_name_files(tmp_path: Path) -> None:
