@@ -41,7 +41,7 @@ from cellwright.models.archive import read_archive, write_archive
 from cellwright.models.card import card_lines
 from cellwright.models.check import check_model
 from cellwright.models.learnt import Learnt, learnt_of, picture_hash
-from cellwright.models.model import read_model
+from cellwright.models.model import model_named, read_model
 from cellwright.report.training import PAGE
 from cellwright.segment.network import NetworkMethod, NetworkOptions
 from cellwright.segment.network_confidence import FEATURES
@@ -348,9 +348,19 @@ def test_what_is_not_better_than_its_beginning_is_only_a_candidate(
     assert list(now["true"]) == list(before["true"]) == ["large", "small", "(invented)"]
     # the same objects, told apart by another head
     assert now.drop(columns="true").to_numpy().sum() == before.drop(columns="true").to_numpy().sum()
-    accepted = trained(dataset, tmp_path / "t", **options, accept=True)
+    options |= {"accept": True, "licence": "mit"}  # neither is of the plan: nothing is made anew
+    accepted = trained(dataset, tmp_path / "t", **options)
     assert accepted.model == tmp_path / "t" / MODEL
+    assert model_named(str(accepted.model)).description.licence == "MIT"
     assert not (tmp_path / "t" / CANDIDATE).exists()
+
+
+def test_a_licence_that_is_none_is_refused_before_anything_is_done(
+    dataset: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"'CC BY' is no SPDX identifier.* such as "):
+        trained(dataset, tmp_path / "t", licence="CC BY")
+    assert not (tmp_path / "t").exists()
 
 
 def test_pictures_that_a_model_has_learnt_from_do_not_judge_what_becomes_of_it(

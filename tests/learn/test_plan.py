@@ -165,6 +165,12 @@ def test_other_architectures_see_pictures_as_they_are(name: str) -> None:
         ("steps.more=3", "no setting"),
         ("steps=many", "steps cannot be that"),
         ("optimiser=sgd", "optimiser cannot be that"),
+        ("sampling.count=0", "sampling.count cannot be that"),
+        ("sampling.jitter=-1", "sampling.jitter cannot be that"),
+        ("sampling.side=100000", "sampling.side cannot be that"),
+        ("sampling.wildest=[200,4]", "smallest and the largest diameter, and not 200, 4"),
+        ("seed=99999999999999999999", "seed cannot be that"),
+        ("learning_rate=Infinity", "learning_rate cannot be that"),
         ("architecture.widths=[3]", "cannot have the widths"),
     ],
 )

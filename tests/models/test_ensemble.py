@@ -196,7 +196,7 @@ def test_models_that_do_not_fit_together_are_refused(
 def test_models_of_several_licences_are_joined_under_one_that_is_named(
     three: list[Path], tmp_path: Path
 ) -> None:
-    made = join([three[0], tiny(tmp_path, 2, licence="MIT")], "joined", "MIT")
+    made = join([three[0], tiny(tmp_path, 2, licence="MIT")], "joined", "mit")
     assert made.description.licence == "MIT"
     assert [one["licence"] for one in made.description.architecture.options["members"]] == [
         "CC0-1.0",
@@ -306,3 +306,8 @@ def test_what_it_may_be_called(three: list[Path], tmp_path: Path) -> None:
         check_target(tmp_path / "joined", three)
     with pytest.raises(UsageError, match="one of the models that are joined"):
         check_target(three[1], three)
+
+
+def test_a_licence_that_is_none_is_refused(three: list[Path]) -> None:
+    with pytest.raises(UsageError, match=r"'mitt' is no SPDX identifier.* such as MIT"):
+        join(three[:2], "joined", "mitt")

@@ -50,9 +50,9 @@ def _run(asked: Asked) -> int:
     if asked["json_"]:
         print(json.dumps(_facts(done), indent=1))
     elif not asked["quiet"]:
-        for line in _lines(done):
+        for line in _lines(done, accepted=asked["accept"]):
             print(line)
-    return 0 if done.better else NOT_BETTER
+    return 0 if done.better or asked["accept"] else NOT_BETTER
 
 
 def _facts(done: Trained) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def difference_facts(one: Difference) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _lines(done: Trained) -> list[str]:
+def _lines(done: Trained, *, accepted: bool) -> list[str]:
     lines = []
     if done.result is not None:
         lines.append(f"{_judged(done.plan, len(done.result.scores))}:")
@@ -113,9 +113,14 @@ def _lines(done: Trained) -> list[str]:
     if done.model is None:
         return [f"plan and preview: {done.folder}", *shown]
     if not done.better:
+        then = (
+            "taken all the same, as --accept says"
+            if accepted
+            else "give more pictures or a larger --budget, or take it all the same with --accept"
+        )
         lines.append(
             "not better than the model that it began with, as far as these pictures can tell: "
-            "give more pictures or a larger --budget, or take it all the same with --accept"
+            + then
         )
     return [*lines, *shown, f"model: {done.model}"]
 

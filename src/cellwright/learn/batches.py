@@ -6,9 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from cellwright.core.image import Array
 from cellwright.learn.architecture import Architecture
@@ -54,17 +56,24 @@ class Sampling:
         pictures alike, 1 all kinds.
     """
 
-    side: int = 256
-    count: int = 4
-    diameter: float = 18.0
-    jitter: float = 0.4
-    wild: float = 0.2
+    side: Annotated[int, Field(ge=1, le=2048)] = 256
+    count: Annotated[int, Field(ge=1, le=256)] = 4
+    diameter: Annotated[float, Field(gt=0, le=1000)] = 18.0
+    jitter: Annotated[float, Field(ge=0, le=3)] = 0.4
+    wild: Annotated[float, Field(ge=0, le=1)] = 0.2
     wildest: tuple[float, float] = (4.0, 200.0)
-    overlaid: float = 0.12
-    changed: float = 0.5
+    overlaid: Annotated[float, Field(ge=0, le=1)] = 0.12
+    changed: Annotated[float, Field(ge=0, le=10)] = 0.5
     whole: bool = False
-    rare: float = 0.0
-    balance: float = 0.5
+    rare: Annotated[float, Field(ge=0, le=1)] = 0.0
+    balance: Annotated[float, Field(ge=0, le=10)] = 0.5
+
+    def __post_init__(self) -> None:
+        low, high = self.wildest
+        if not 0 < low < high:
+            raise ValueError(
+                f"wildest is the smallest and the largest diameter, and not {low:g}, {high:g}"
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,6 +38,7 @@ from cellwright.models.averaging import averaged
 from cellwright.models.description import Description
 from cellwright.models.ensemble import check_averaged
 from cellwright.models.learnt import Learnt, learnt_file, learnt_of, picture_hash, together
+from cellwright.models.licences import licence_named
 from cellwright.models.model import Model, model_named
 from cellwright.segment.network_model import decoding_of
 
@@ -146,6 +147,7 @@ def train_model(
         If somebody asked to stop.
     """
     keep_freed_memory()
+    options = options.model_copy(update={"licence": licence_named(options.licence)})
     begun = read_plan(out) is not None
     named = Path(options.from_) if options.from_ else None
     start_file = named if named is not None and named.is_file() else None

@@ -43,8 +43,8 @@ _LEAST_STEPS = 10
 _LOOKED_AT = 6
 """Pictures at which the model is tried that a training begins with, at the most."""
 
-_NOT_OF_THE_PLAN = {"preview", "accept"}
-"""Options that change nothing of what is trained."""
+_NOT_OF_THE_PLAN = {"preview", "accept", "licence"}
+"""Options that change nothing of what is trained, but whether and under what it may be used."""
 
 
 def planned(

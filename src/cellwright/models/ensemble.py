@@ -32,6 +32,7 @@ from cellwright.models.description import (
     Origin,
 )
 from cellwright.models.learnt import LEARNT, Learnt, learnt_file, learnt_of, together
+from cellwright.models.licences import licence_named
 from cellwright.models.model import Model, ModelFile, read_model_file, write_model
 from cellwright.models.stored_test import normalised
 
@@ -130,8 +131,8 @@ def join(models: Sequence[str | Path], name: str, licence: str | None = None) ->
     Raises
     ------
     UsageError
-        If there are fewer than two, one is there twice, they do not fit together, or the package
-        ``onnx`` is not installed.
+        If there are fewer than two, one is there twice, they do not fit together, there is no such
+        licence, or the package ``onnx`` is not installed.
     UnreadableError, UnsupportedError
         If one cannot be read, or no graph can be made of them.
     """
@@ -146,6 +147,8 @@ def join(models: Sequence[str | Path], name: str, licence: str | None = None) ->
             "an ensemble needs two models at the least",
             remedy="cellwright models join A.zip B.zip --out ENSEMBLE.zip",
         )
+    if licence is not None:
+        licence = licence_named(licence)
     files = {str(one): read_model_file(find_model(one)) for one in models}
     _check_once(models, files)
     _check_alike({named: file.model.description for named, file in files.items()})

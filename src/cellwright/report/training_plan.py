@@ -25,7 +25,6 @@ _ASKED: Mapping[str, str] = {
     "ensemble": "--ensemble",
     "object": "--object",
     "name": "--name",
-    "licence": "--licence",
     "leave_out": "--leave-out",
 }
 _LONGEST = 80

@@ -210,3 +210,18 @@ def test_a_table_of_classes_that_is_none_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="columns name, label and class"):
         FOLDER.entries(Source(tmp_path))
+
+
+def test_an_empty_class_is_none_and_two_classes_of_an_object_are_refused(tmp_path: Path) -> None:
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+        tifffile.imwrite(tmp_path / name / "a.tif", np.array([[1, 2]], np.uint8))
+    table = tmp_path / "classes.csv"
+    table.write_text("name,label,class\na,1,\na,2, dead\na.tif,2,dead\n")
+    (entry,) = FOLDER.entries(Source(tmp_path))
+    assert entry.read(None).classes == {2: "dead"}
+
+    for second in ("a", "a.tif"):
+        table.write_text(f"name,label,class\na,2,dead\n{second},2,alive\n")
+        with pytest.raises(InputError, match="object 2 is both 'dead' and 'alive'"):
+            FOLDER.entries(Source(tmp_path))

@@ -26,8 +26,8 @@ __all__ = ["CLASSES", "FOLDER", "IMAGES", "LABELS", "STARDIST"]
 
 IMAGES, LABELS, MASKS = "images", "labels", "masks"
 CLASSES = "classes.csv"
-"""Columns ``name``, ``label``, ``class``: one row for each object that has a class. The
-name may be that of a file."""
+"""Columns ``name``, ``label``, ``class``: one row for each object that has a class; one whose class
+is empty has none. The name may be that of a file."""
 
 _SHOWN = 3
 """Names that a message tells."""
@@ -69,7 +69,9 @@ def _classes(path: Path) -> dict[str, dict[int, str]]:
     try:
         for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline="")):
             name = unescape(row["name"])
-            found.setdefault(name, {})[int(row["label"])] = unescape(row["class"])
+            rows = found.setdefault(name, {})
+            if told := unescape(row["class"]).strip():
+                _put(rows, int(row["label"]), told, name)
     except (UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"the table of classes cannot be read ({error})",
@@ -77,6 +79,15 @@ def _classes(path: Path) -> dict[str, dict[int, str]]:
             remedy="it has the columns name, label and class, separated by commas, in UTF-8",
         ) from error
     return found
+
+
+def _put(rows: dict[int, str], label: int, told: str, name: str) -> None:
+    if rows.setdefault(label, told) != told:
+        raise InputError(
+            f"object {label} is both {rows[label]!r} and {told!r}",
+            where=f"{CLASSES} ({name})",
+            remedy="an object has one class: leave one of the rows out",
+        )
 
 
 def _picture_named(name: str, stems: Collection[str]) -> str | None:
@@ -95,7 +106,8 @@ def _classes_of(
     for name, classes in named.items():
         stem = _picture_named(name, found)
         if stem is not None:
-            found[stem] |= classes
+            for label, told in classes.items():
+                _put(found[stem], label, told, stem)
     return found
 
 
