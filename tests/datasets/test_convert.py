@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -53,6 +55,44 @@ def test_one_picture_that_fails_does_not_stop_the_others(source: Path, tmp_path:
     done = convert(source, tmp_path / "out")
     assert [row.status for row in done.rows] == ["failed", "done"]
     assert [path.name for path in (tmp_path / "out" / "labels").iterdir()] == ["b.tif"]
+
+
+def test_an_object_that_cannot_be_read_is_named_with_its_file(source: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there (1)"
+    convert(source, there, to="coco")
+    root = json.loads((there / "annotations.json").read_text())
+    root["annotations"][0]["segmentation"]["counts"] = [5]
+    (there / "annotations.json").write_text(json.dumps(root))
+    row, other = convert(there, tmp_path / "out").rows
+    assert (row.status, other.status) == ("failed", "done")
+    assert row.reason.startswith(
+        "there (1)/annotations.json (a.tif) (annotation 1): it cannot be read (its counts"
+    )
+    assert row.reason.endswith("; correct this file, or export it again")
+
+
+def test_a_name_that_no_file_may_have_fails_alone(source: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    convert(source, there, to="coco")
+    root = json.loads((there / "annotations.json").read_text())
+    root["images"][0]["file_name"] = "a" * 5000 + "\0"
+    (there / "annotations.json").write_text(json.dumps(root))
+    assert [row.status for row in convert(there, tmp_path / "out").rows] == ["failed", "done"]
+
+
+def test_damaged_annotations_fail_and_are_named_with_or_without_a_picture(tmp_path: Path) -> None:
+    drawn = {"a.tif": [[[1, 1], [3, 1], [3, 3]]]}
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((6, 6), np.uint8))
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((6, 6), np.uint8))
+    (tmp_path / "a.json").write_text(json.dumps(drawn))
+    for name in ("b", "c"):
+        (tmp_path / f"{name}.json").write_text("{")
+    rows = convert(tmp_path, tmp_path.parent / f"{tmp_path.name}-out").rows
+    assert [(row.image, row.status) for row in rows] == [
+        ("a.tif", "done"), ("b.tif", "failed"), ("c", "failed"),
+    ]  # fmt: skip
+    for row in rows[1:]:
+        assert re.search(rf"/{row.name}\.json: the file is no JSON .*; export it again", row.reason)
 
 
 def test_labels_without_a_picture_need_its_folder(source: Path, tmp_path: Path) -> None:

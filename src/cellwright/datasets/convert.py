@@ -15,6 +15,7 @@ from cellwright.core.errors import (
     CellwrightError,
     InputError,
     RunError,
+    UnreadableError,
     UnsupportedError,
     UsageError,
 )
@@ -199,10 +200,7 @@ class _Work:
     def _one(self, entry: Entry) -> tuple[AnnotatedPicture | None, str]:
         try:
             if entry.image is None:
-                raise InputError(
-                    "there is no picture of this name",
-                    remedy="give the folder of the pictures with --images",
-                )
+                raise _without_picture(entry)
             drawn = drawn_in(entry, picture_shape(entry.image))
             if drawn.axes not in self._target.axes:
                 raise UnsupportedError(
@@ -226,11 +224,39 @@ def drawn_in(entry: Entry, shape: tuple[int, int] | None) -> Drawn:
     try:
         return entry.read(shape)
     except CellwrightError as error:
-        file = Path(error.where)
-        if file == entry.image or not file.is_file():
+        file, inside = _parted(error.where)
+        if file is None or file == entry.image:
             raise
-        named = f"{file.parent.name}/{file.name}: {error.what}"
-        raise type(error)(named, where=error.where, remedy=error.remedy) from error
+        named = f"{file.parent.name}/{file.name}{inside}: {error.what}"
+        remedy = error.remedy or "correct this file, or export it again"
+        raise type(error)(named, where=error.where, remedy=remedy) from error
+
+
+def _parted(where: str) -> tuple[Path | None, str]:
+    """The file of a place such as ``a.json (b.tif) (annotation 6)``, and what follows it."""
+    end = len(where)
+    while end > 0:
+        try:
+            if (file := Path(where[:end])).is_file():
+                return file, where[end:]
+        except (OSError, ValueError):  # too long for a file, or with a character that none has
+            pass
+        end = where.rfind(" (", 0, end)
+    return None, ""
+
+
+def _without_picture(entry: Entry) -> InputError:
+    """Why an entry without a picture fails: its annotation is damaged, or all else is well."""
+    try:
+        drawn_in(entry, None)
+    except UnreadableError as error:
+        return error
+    except InputError:
+        pass
+    return InputError(
+        "there is no picture of this name",
+        remedy="give the folder of the pictures with --images",
+    )
 
 
 def picture_shape(image: Path) -> tuple[int, int]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from cellwright.core.errors import UnreadableError, UnsupportedError
 
-__all__ = ["LARGEST", "files_in", "json_ends", "read_bytes", "read_json", "some_ends"]
+__all__ = [
+    "LARGEST", "files_in", "is_no_json", "json_ends", "read_bytes", "read_json", "some_ends",
+    "with_damaged",
+]  # fmt: skip
 
 LARGEST = 2**31
 """Bytes of a file: 2 GiB hold the outlines of some millions of cells."""
@@ -34,6 +37,25 @@ def files_in(folder: Path, *endings: str) -> list[Path]:
         file
         for file in found
         if file.name.lower().endswith(endings) and not file.name.startswith(".")
+    ]
+
+
+def with_damaged(
+    files: list[Path],
+    is_ours: Callable[[Path], bool],
+    has_picture: Callable[[Path], bool],
+    is_damaged: Callable[[Path], bool],
+) -> list[Path]:
+    """Files that hold annotations, and damaged ones that must have held some.
+
+    These are the ones of which there is a picture, or that lie in a folder with annotations.
+    """
+    ours = [file for file in files if is_ours(file)]
+    known, places = set(ours), {file.parent for file in ours}
+    return [
+        file
+        for file in files
+        if file in known or ((file.parent in places or has_picture(file)) and is_damaged(file))
     ]
 
 
@@ -116,3 +138,14 @@ def read_json(path: Path) -> Any:
         raise UnreadableError(
             f"the file is no JSON ({what})", where=str(path), remedy="export it again"
         ) from error
+
+
+def is_no_json(path: Path) -> bool:
+    """Whether a file cannot be parsed, as one that was cut short: it never raises."""
+    try:
+        read_json(path)
+    except UnreadableError:
+        return True
+    except UnsupportedError:
+        return False
+    return False

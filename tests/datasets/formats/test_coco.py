@@ -252,6 +252,21 @@ def test_folders_with_several_files(tmp_path: Path) -> None:
         FORMAT.entries(Source(tmp_path))
 
 
+@pytest.mark.parametrize("names", [("train", "valid"), ("annotations", "annotations")])
+def test_a_damaged_file_among_several_is_named(tmp_path: Path, names: tuple[str, str]) -> None:
+    files = [tmp_path / folder / "_annotations.coco.json" for folder in names]
+    if names[0] == names[1]:
+        files[1] = files[1].with_name("other.json")
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        (file.parent / "package.json").write_text("{}")
+    files[0].write_text('{"images": [], "annotations": [], "categories": []}')
+    files[1].touch()
+    with pytest.raises(InputError, match="the file is no JSON") as caught:
+        FORMAT.entries(Source(tmp_path))
+    assert caught.value.where == str(files[1])
+
+
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"images": 3}', b'{"images": []}', b"\xff{",
                                   b"[" * 100_000, b'{"images": [], "annotations": 3}'])  # fmt: skip
 def test_what_is_no_coco_is_named(tmp_path: Path, data: bytes) -> None:

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.datasets.formats.round_trip import assert_kept, label_images, read_back
+from tests.datasets.formats.round_trip import assert_kept, label_images, picture, read_back
 
 from cellwright.core.errors import InputError, UnsupportedError
 from cellwright.core.image import Array
@@ -112,6 +112,48 @@ def test_files_are_called_like_their_pictures(tmp_path: Path) -> None:
         ("a", "a.tif"), ("b", "b.ome.tif"), ("c", "c.png"), ("d - e", "images/d - e.tif"),
         ("gone", None), ("well.3", "well.3.tif"), ("sub/f", "sub/f.tif"),
     ]  # fmt: skip
+
+
+def test_a_damaged_file_fails_alone(tmp_path: Path) -> None:
+    (tmp_path / "only").mkdir()
+    tifffile.imwrite(tmp_path / "only" / "e.tif", np.zeros(SHAPE, np.uint8))
+    for name, text in {
+        "a.json": json.dumps([_feature(_square(0, 0, 2))]), "b.json": "", "c.json": '[{"ty',
+        "d.geojson": "", "only/e.json": "", "only/f.json": "", "package.json": "{}",
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(text)
+    entries = {entry.name: entry for entry in FORMAT.entries(Source(tmp_path))}
+    assert sorted(entries) == ["a", "b", "c", "d", "only/e"]
+    assert entries["a"].read(SHAPE).labels.max() == 1
+    for name in ("b", "c", "d", "only/e"):
+        for shape in (SHAPE, None):
+            with pytest.raises(InputError, match=rf"{name}\.\w*json: the file is no GeoJSON"):
+                entries[name].read(shape)
+
+
+def test_classes_that_qupath_does_not_count_are_left_out(tmp_path: Path) -> None:
+    region = _feature(_square(0, 0, 6), classification={"name": "Region*"})
+    ignored = _feature(_square(4, 4, 2), classification={"names": ["Tumour", "Ignore*"]})
+    cell = _feature(_square(1, 1, 2), classification={"name": "Tumour"})
+
+    drawn = _read(tmp_path, [region, cell, ignored])
+
+    assert np.bincount(drawn.labels.ravel()).tolist() == [44, 4]
+    assert drawn.classes == {1: "Tumour"}
+    assert drawn.remarks == (
+        "left out, as they have a class that QuPath does not count (Region*, Tumour: Ignore*): "
+        "2 objects",
+    )
+    with pytest.raises(InputError, match=r"all objects .* does not count \(Region\*\); give cells"):
+        _read(tmp_path, [region])
+
+
+def test_classes_that_qupath_will_not_count_are_told(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert FORMAT.write is not None
+    drawn = Drawn(np.ones(SHAPE, np.uint32), classes={1: "cell*"})
+    [remark] = FORMAT.write(iter([picture(tmp_path, "p", drawn)]), tmp_path / "out")
+    assert remark.startswith("p: 1 objects have a class that ends in *")
 
 
 def test_packed_files_and_single_ones(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,10 @@ def _points(*pairs: tuple[float, float], name: str = "polygon") -> dict[str, Any
     }
 
 
+LEFT = _points((1, 0), (3, 0), (3, 2), (1, 2))
+RIGHT = _points((4, 0), (8, 0), (8, 1), (4, 1))
+
+
 @given(pair=st.lists(label_images(), min_size=1, max_size=2), classes=st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_what_was_written_is_read_again(pair: list[Array], classes: bool) -> None:
@@ -83,7 +88,7 @@ def test_shapes_of_via(tmp_path: Path) -> None:
     drawn = _via(
         tmp_path,
         (_points((1, 0), (3, 0), (3, 2), (1, 2)), {"size": "big", "Class": "cell"}),
-        (_points((4, 0), (8, 0), (8, 1), (4, 1), name="polyline"), {"n": 3, "what": "debris"}),
+        (_points((4, 0), (8, 0), (8, 1), (4, 1), name="polyline"), {"n": 3, "Class": "debris"}),
         ({"name": "rect", "x": 0.6, "y": 3, "width": 1.5, "height": 1.4}, {}),
         ({"name": "circle", "cx": 4.5, "cy": 3.5, "r": 1}, None),
         ({"name": "ellipse", "cx": 7.5, "cy": 4, "rx": 2, "ry": 0.5, "theta": math.pi / 2}, {}),
@@ -102,6 +107,43 @@ def test_shapes_of_via(tmp_path: Path) -> None:
         "lines of which the ends were joined to outlines: 1",
         "left out, as they are points or lines without an area: 1 objects",
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "classes", "remark"),
+    [
+        ([{"comment": "blurred", " Category ": "cell"}, {"comment": "?"}], {1: "cell"}, ""),
+        ([{"what": "cell"}, {"what": "", "n": 3}], {1: "cell"}, "'what' of regions is taken"),
+        ([{"comment": "?", "phase": "G1"}, {}], {}, "several attributes .*: 'comment', 'phase'; "),
+        (
+            [{"type": {"dead": True, "alive": False}}, {"type": {"round": True, "dead": True}}],
+            {1: "dead", 2: "dead+round"},
+            "",
+        ),
+        ([{"comment": ""}, None], {}, ""),
+    ],
+)
+def test_which_attribute_of_via_is_the_class(
+    tmp_path: Path, said: list[Any], classes: dict[int, str], remark: str
+) -> None:
+    drawn = _via(tmp_path, *zip((LEFT, RIGHT), said, strict=True))
+    assert drawn.classes == classes
+    assert re.search(remark, " ".join(drawn.remarks))
+    assert len(drawn.remarks) == bool(remark)
+
+
+def test_a_project_of_via_tells_which_attribute_was_chosen_from(tmp_path: Path) -> None:
+    said = {"comment": "blurred", "Phase": "G1"}
+    regions = [{"shape_attributes": LEFT, "region_attributes": said}]
+    root = {
+        "_via_attributes": {"region": {"comment": {"type": "text"}, "Phase": {"type": "radio"}}},
+        "_via_img_metadata": {
+            name: {"filename": name, "regions": regions} for name in ("a.tif", "b.tif")
+        },
+    }
+    first, second = (entry.read(SHAPE) for entry in _entries(tmp_path, root))
+    assert first.classes == second.classes == {1: "G1"}
+    assert [len(one.remarks) for one in (first, second)] == [1, 0]
 
 
 def test_projects_and_version_1_of_via(tmp_path: Path) -> None:
@@ -163,6 +205,31 @@ def test_folders_of_labelme(tmp_path: Path) -> None:
         ("train/a", tmp_path / "train" / "a.tif"),
         ("val/a", tmp_path / "val" / "a.tif"),
     ]
+
+
+def test_a_damaged_file_fails_alone(tmp_path: Path) -> None:
+    whole = json.dumps({"shapes": [], "imagePath": "a.tif", "imageData": None})
+    for folder in ("", "other"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / folder / "b.tif", np.zeros(SHAPE, np.uint8))
+    for name, text in {
+        "a.json": whole, "b.json": whole[:15], "c.json": whole[:-1], "d.json": "",
+        "list.json": "[1]", "package.json": "{}", "other/b.json": "", "other/x.json": "{",
+    }.items():  # fmt: skip
+        (tmp_path / name).write_text(text)
+
+    entries = {entry.name: entry for entry in FORMAT.entries(Source(tmp_path))}
+
+    assert sorted(entries) == ["a", "b", "c", "d", "other/b"]
+    assert entries["b"].image == tmp_path / "b.tif"
+    assert entries["a"].read(SHAPE).labels.max() == 0
+    for name in ("b", "c", "d", "other/b"):
+        with pytest.raises(InputError, match=r"no JSON.*again") as caught:
+            entries[name].read(SHAPE)
+        assert caught.value.where == str(tmp_path / f"{name}.json")
+    (tmp_path / "a.json").unlink()
+    with pytest.raises(InputError, match=r"b\.json: the file is no JSON"):
+        FORMAT.entries(Source(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,14 @@ from cellwright.datasets.annotation import (
     Entry,
     Source,
 )
-from cellwright.datasets.json_files import files_in, json_ends, read_json, some_ends
+from cellwright.datasets.json_files import (
+    files_in,
+    is_no_json,
+    json_ends,
+    read_json,
+    some_ends,
+    with_damaged,
+)
 from cellwright.datasets.pictures import Annotation, Pictures, entries_with_pictures
 from cellwright.datasets.sheet import Sheet, check_size
 from cellwright.datasets.writing import copied, flat_name
@@ -60,7 +67,8 @@ def _files(path: Path) -> list[Path]:
     """The JSON itself; the one of a folder; or those in the folder's folders."""
     if not path.is_dir():
         return [path]
-    found = [file for file in files_in(path, ENDING) if _is_coco(json_ends(file))]
+    files = files_in(path, ENDING)
+    found = [file for file in files if _is_coco(json_ends(file))]
     direct = [file for file in found if file.parent == path]
     if len(direct) > 1:
         raise UsageError(
@@ -68,7 +76,13 @@ def _files(path: Path) -> list[Path]:
             where=str(path),
             remedy="give one of them",
         )
-    return direct or found
+    names = {file.name for file in found}  # those of train/ and valid/ are often called the same
+    return direct or with_damaged(
+        files,
+        lambda file: _is_coco(json_ends(file)),
+        lambda file: file.name in names,
+        is_no_json,
+    )
 
 
 def _entries(source: Source) -> list[Entry]:

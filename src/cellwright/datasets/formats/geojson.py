@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cellwright.core.errors import UnreadableError, UnsupportedError
+from cellwright.core.errors import InputError, UnreadableError, UnsupportedError
 from cellwright.core.labels import Labels
 from cellwright.datasets.annotation import (
     AnnotatedPicture,
@@ -25,7 +25,14 @@ from cellwright.datasets.annotation import (
     Entry,
     Source,
 )
-from cellwright.datasets.json_files import files_in, json_ends, read_bytes, some_ends
+from cellwright.datasets.json_files import (
+    files_in,
+    is_no_json,
+    json_ends,
+    read_bytes,
+    some_ends,
+    with_damaged,
+)
 from cellwright.datasets.pictures import Annotation, Pictures, bare, entries_with_pictures
 from cellwright.datasets.sheet import Sheet, check_size
 from cellwright.datasets.writing import copied, flat_name
@@ -42,6 +49,10 @@ LARGEST = 2**30
 _GEOJSON = re.compile(r'"type"\s*:\s*"(?:Feature|FeatureCollection)"')
 _NO_OBJECTS = {"root", "tile", "tma_core"}
 """Types of QuPath's objects that are parts of the picture, and not something in it."""
+_IGNORED = "*"
+"""How classes end that QuPath does not count, as ``Region*`` and ``Ignore*``."""
+_SHOWN = 3
+"""Classes that a message tells."""
 
 
 def _recognises(path: Path) -> bool:
@@ -55,16 +66,26 @@ def _is_ours(file: Path, text: str) -> bool:
 
 def _entries(source: Source) -> list[Entry]:
     folder = source.path if source.path.is_dir() else source.path.parent
+    pictures = Pictures(source, folder)
     files = [source.path]
     if source.path.is_dir():
-        files = [file for file in files_in(folder, *ENDINGS) if _is_ours(file, json_ends(file))]
-    found = []
-    for file in files:
-        name = file.relative_to(folder).as_posix()
-        ending = next((one for one in ENDINGS if name.lower().endswith(one)), "")
-        stem = name[: len(name) - len(ending)]
-        found.append(Annotation(_picture_names(stem), name, partial(_read, file)))
-    return entries_with_pictures(found, Pictures(source, folder))
+        files = with_damaged(
+            files_in(folder, *ENDINGS),
+            lambda file: _is_ours(file, json_ends(file)),
+            lambda file: bool(pictures.find(_stem(file.relative_to(folder).as_posix()))),
+            is_no_json,
+        )
+    names = [file.relative_to(folder).as_posix() for file in files]
+    found = [
+        Annotation(_picture_names(_stem(name)), name, partial(_read, file))
+        for file, name in zip(files, names, strict=True)
+    ]
+    return entries_with_pictures(found, pictures)
+
+
+def _stem(name: str) -> str:
+    ending = next((one for one in ENDINGS if name.lower().endswith(one)), "")
+    return name[: len(name) - len(ending)]
 
 
 def _picture_names(name: str) -> tuple[str, ...]:
@@ -82,11 +103,13 @@ def _picture_names(name: str) -> tuple[str, ...]:
 
 def _read(file: Path, shape: tuple[int, int] | None) -> Drawn:
     where = str(file)
+    root = parse_geojson(file, _content(file))
     sheet = Sheet(check_size(shape, (None, None), where), where)
     kinds: Counter[str] = Counter()
+    ignored: Counter[str] = Counter()
     planes: set[tuple[Any, Any]] = set()
     nuclei = 0
-    for number, feature in enumerate(features(file, parse_geojson(file, _content(file))), 1):
+    for number, feature in enumerate(features(file, root), 1):
         with sheet.reading(f"feature {number}"):
             properties = feature.get("properties")
             properties = properties if isinstance(properties, dict) else {}
@@ -94,8 +117,12 @@ def _read(file: Path, shape: tuple[int, int] | None) -> Drawn:
             if kind in _NO_OBJECTS:
                 sheet.leave_out(f"are parts of the picture ({kind})")
                 continue
+            name = _class(properties)
+            if name.endswith(_IGNORED):
+                ignored[name] += 1
+                continue
             pieces = [polygon_patch(rings, sheet.shape) for rings in polygons(file, feature)]
-            sheet.add(joined(pieces), _class(properties))
+            sheet.add(joined(pieces), name)
             kinds[str(kind)] += 1
             planes.add(_plane(feature["geometry"]))
             nuclei += feature.get("nucleusGeometry") is not None
@@ -105,6 +132,16 @@ def _read(file: Path, shape: tuple[int, int] | None) -> Drawn:
             where=where,
             remedy="export those of one plane, and give its picture",
         )
+    if ignored:
+        names = ", ".join(sorted(ignored)[:_SHOWN]) + (", …" if len(ignored) > _SHOWN else "")
+        if not kinds:
+            raise InputError(
+                f"all objects have a class that QuPath does not count ({names})",
+                where=where,
+                remedy=f"give cells a class that does not end in {_IGNORED} and export them again, "
+                "or take the file out if there are none",
+            )
+        sheet.leave_out(f"have a class that QuPath does not count ({names})", ignored.total())
     if nuclei:
         sheet.tell(f"nuclei that QuPath keeps within its cells were left out: {nuclei:,}")
     if kinds["annotation"] and sum(kinds.values()) > kinds["annotation"]:
@@ -149,6 +186,7 @@ def _write(pictures: Iterable[AnnotatedPicture], out: Path) -> list[str]:
     """Each picture and, beside it, its objects, which may be dropped on it in QuPath."""
     import pandas as pd
 
+    remarks = []
     for picture in pictures:
         name = flat_name(picture.name)
         plane = picture.drawn.labels
@@ -157,7 +195,12 @@ def _write(pictures: Iterable[AnnotatedPicture], out: Path) -> list[str]:
         table = pd.DataFrame({"label": list(classes), "class": list(classes.values())})
         with (out / f"{name}.geojson").open("wb") as stream:
             write_geojson(stream, Outlined(file.name, Labels(plane, table=table)))
-    return []
+        if count := sum(one.endswith(_IGNORED) for one in classes.values()):
+            remarks.append(
+                f"{picture.name}: {count:,} objects have a class that ends in {_IGNORED}, which "
+                "QuPath does not count"
+            )
+    return remarks
 
 
 FORMAT = AnnotationFormat(

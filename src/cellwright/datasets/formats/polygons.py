@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from cellwright.core.errors import UnreadableError
+from cellwright.core.errors import InputError, UnreadableError
 from cellwright.datasets.annotation import (
     AnnotatedPicture,
     AnnotationFormat,
@@ -28,7 +29,14 @@ from cellwright.datasets.annotation import (
     Entry,
     Source,
 )
-from cellwright.datasets.json_files import files_in, json_ends, read_json, some_ends
+from cellwright.datasets.json_files import (
+    files_in,
+    is_no_json,
+    json_ends,
+    read_json,
+    some_ends,
+    with_damaged,
+)
 from cellwright.datasets.pictures import Annotation, Pictures, entries_with_pictures, is_picture
 from cellwright.datasets.sheet import Sheet, check_size
 from cellwright.datasets.writing import copied, flat_name
@@ -46,15 +54,21 @@ __all__ = ["FORMAT"]
 
 IMAGES, FILE = "images", "via_regions.json"
 ENDING = ".json"
-VIA_IMAGES = "_via_img_metadata"
-"""Member of a VIA project with what it else exports alone."""
+VIA_IMAGES, VIA_ATTRIBUTES = "_via_img_metadata", "_via_attributes"
+"""Members of a VIA project: what it else exports alone, and what can be said of regions."""
 _VIA = re.compile(rf'"(?:{VIA_IMAGES}|filename)"\s*:')
 _VIA_REGIONS = re.compile(r'"regions"\s*:')
 _LABELME_SHAPES = re.compile(r'"(?:shapes|shape_type)"\s*:')
 _LABELME = re.compile(r'"(?:imagePath|imageData|imageHeight)"\s*:')
 _PLAIN = re.compile(r'\{\s*"([^"\\]+)"\s*:\s*(?:\[|\{\s*"polygons"\s*:)')
-_CLASS_NAMES = ("class", "label", "type", "name")
-"""Attributes that tell a class, whatever others stand before them."""
+_CLASS_NAMES = ("class", "label", "type", "name", "category")
+"""Attributes of VIA that tell a class, whatever others there are."""
+_CHOICES = {"dropdown", "radio", "checkbox", "image"}
+"""Types of attributes of which the values were given, and not typed freely."""
+_TICKED = "+"
+"""Between the names of a class of which several were ticked."""
+_SHOWN, _SHOWN_NAME = 5, 40
+"""Attributes that a message tells, and characters of each."""
 
 Record = Mapping[str, Any]
 
@@ -72,12 +86,9 @@ def _is_ours(text: str) -> bool:
 
 
 def _entries(source: Source) -> list[Entry]:
-    files = [source.path]
-    if source.path.is_dir():
-        files = [file for file in files_in(source.path, ENDING) if _is_ours(json_ends(file))]
-    by_folder: dict[Path, list[Annotation]] = {}
-    for file in files:
-        by_folder.setdefault(file.parent, []).extend(_annotations(file))
+    by_folder = _by_folder(source) if source.path.is_dir() else {}
+    if not source.path.is_dir():
+        by_folder[source.path.parent] = _annotations(source.path)
     several = len(by_folder) > 1
     return [
         entry
@@ -90,6 +101,44 @@ def _entries(source: Source) -> list[Entry]:
     ]
 
 
+def _by_folder(source: Source) -> dict[Path, list[Annotation]]:
+    """Annotations of each folder; a file that cannot be read is one that fails alone.
+
+    Raises
+    ------
+    InputError
+        If there is none that can be read, as the first of them does.
+    """
+    pictures: dict[Path, Pictures] = {}
+
+    def has_picture(file: Path) -> bool:
+        place = pictures.setdefault(file.parent, Pictures(source, file.parent))
+        return bool(place.find(file.name[: -len(ENDING)]))
+
+    files = with_damaged(
+        files_in(source.path, ENDING),
+        lambda file: _is_ours(json_ends(file)),
+        has_picture,
+        is_no_json,
+    )
+    found: dict[Path, list[Annotation]] = defaultdict(list)
+    errors = []
+    for file in files:
+        try:
+            found[file.parent] += _annotations(file)
+        except InputError as error:
+            errors.append(error)
+            failed = Annotation((file.name[: -len(ENDING)],), file.name, partial(_refuse, error))
+            found[file.parent].append(failed)
+    if errors and len(errors) == len(files):
+        raise errors[0]
+    return found
+
+
+def _refuse(error: InputError, shape: tuple[int, int] | None) -> NoReturn:  # noqa: ARG001
+    raise error
+
+
 def _annotations(file: Path) -> list[Annotation]:
     root = read_json(file)
     if not isinstance(root, dict):
@@ -99,11 +148,13 @@ def _annotations(file: Path) -> list[Annotation]:
     images = root.get(VIA_IMAGES, root)
     if not isinstance(images, dict):
         raise _no_form(file)
+    attribute, remark = _class_attribute(images.values(), _choices(root))
     found = []
     for key, value in images.items():
         if isinstance(value, dict) and isinstance(value.get("filename"), str):
             name, objects = value["filename"] or key, value.get("regions")
-            draw: Callable[[Sheet, Any], None] = _draw_via
+            draw: Callable[[Sheet, Any], None] = partial(_draw_via, attribute, remark)
+            remark = ""  # told once, with the first picture
         elif isinstance(value, list) or (isinstance(value, dict) and "polygons" in value):
             name, objects = key, value if isinstance(value, list) else value["polygons"]
             draw = _draw_plain
@@ -139,17 +190,17 @@ def _read(
 # VGG Image Annotator
 
 
-def _draw_via(sheet: Sheet, regions: Any) -> None:
-    """Regions are a list, or from number to region as version 1 has them."""
-    if isinstance(regions, dict):
-        regions = list(regions.values())
+def _draw_via(attribute: str, remark: str, sheet: Sheet, regions: Any) -> None:
+    regions = _regions_of(regions)
+    if remark:
+        sheet.tell(remark)
     if not isinstance(regions, list):
         raise ValueError("its regions are no list")
     lines = 0
     for number, region in enumerate(regions, 1):
         with sheet.reading(f"region {number}"):
             drawn = region["shape_attributes"]
-            sheet.add(_via_patch(drawn, sheet.shape), _via_class(region.get("region_attributes")))
+            sheet.add(_via_patch(drawn, sheet.shape), _word_of(region, attribute))
             lines += drawn["name"] == "polyline"
     if lines:
         sheet.tell(f"lines of which the ends were joined to outlines: {lines:,}")
@@ -188,14 +239,70 @@ def _box(left: float, top: float, right: float, bottom: float, shape: tuple[int,
     return polygon_patch([as_ring(corners)], shape)
 
 
-def _via_class(attributes: Any) -> str:
-    if not isinstance(attributes, dict):
-        return ""
-    words = {key: value for key, value in attributes.items() if isinstance(value, str) and value}
-    named = {key.strip().lower(): value for key, value in words.items()}
-    return next(
-        (named[key] for key in _CLASS_NAMES if key in named), next(iter(words.values()), "")
+def _regions_of(regions: Any) -> Any:
+    """Regions are a list, or from number to region as version 1 has them."""
+    return list(regions.values()) if isinstance(regions, dict) else regions
+
+
+def _choices(root: Record) -> set[str]:
+    """Attributes of regions that a project gives values to choose from."""
+    told = root.get(VIA_ATTRIBUTES)
+    regions = told.get("region") if isinstance(told, dict) else None
+    return {
+        _plain_name(name)
+        for name, one in (regions.items() if isinstance(regions, dict) else ())
+        if isinstance(one, dict) and str(one.get("type")) in _CHOICES
+    }
+
+
+def _class_attribute(images: Iterable[Any], choices: set[str]) -> tuple[str, str]:
+    """Which attribute of a file's regions tells their class, and a remark; each may be empty.
+
+    It is the one that is called so, else the only one, or the only one of which the values were
+    given to choose from.
+    """
+    names: dict[str, str] = {}
+    for image in images:
+        regions = _regions_of(image.get("regions")) if isinstance(image, dict) else []
+        for region in regions if isinstance(regions, list) else []:
+            for name in _attributes(region):
+                if name.strip() and _word(region["region_attributes"][name]):
+                    names.setdefault(_plain_name(name), name[:_SHOWN_NAME])
+    called = next((name for name in _CLASS_NAMES if name in names), "")
+    if called or not names:
+        return called, ""
+    possible = [name for name in names if name in choices] or list(names)
+    if len(possible) == 1:
+        return possible[0], f"the attribute {names[possible[0]]!r} of regions is taken as the class"
+    told = ", ".join(map(repr, list(names.values())[:_SHOWN]))
+    more = ", …" if len(names) > _SHOWN else ""
+    return "", (
+        f"no class is taken, for any of several attributes may tell it: {told}{more}; "
+        "call the one that does class"
     )
+
+
+def _attributes(region: Any) -> Record:
+    told = region.get("region_attributes") if isinstance(region, dict) else None
+    return told if isinstance(told, dict) else {}
+
+
+def _plain_name(name: str) -> str:
+    return name.strip().lower()
+
+
+def _word_of(region: Record, attribute: str) -> str:
+    """What an attribute says of a region."""
+    words = (_word(value) for name, value in _attributes(region).items()
+             if attribute and _plain_name(name) == attribute)  # fmt: skip
+    return next(filter(None, words), "")
+
+
+def _word(value: Any) -> str:
+    """A text, or what was ticked, by name."""
+    if isinstance(value, dict):
+        return _TICKED.join(sorted(name for name, ticked in value.items() if ticked is True))
+    return value if isinstance(value, str) else ""
 
 
 # labelme
