@@ -51,6 +51,20 @@ def test_a_mask_is_told_from_labels() -> None:
     assert "mask" not in found(pixels, one)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_finite_numbers_are_told_with_all_else(value: float) -> None:
+    pixels, labels = nuclei()
+    holed = pixels.astype(np.float32)
+    holed[3, 4:6] = value
+    faults = found(holed, (labels > 0).astype(np.uint32))
+    assert {name: fault.verdict for name, fault in faults.items()} == {
+        "finite": "error", "mask": "error",
+    }  # fmt: skip
+    assert faults["finite"].what.startswith(f"2 of {SIDE * SIDE:,} values")
+    assert faults["finite"].what.endswith("the first at row 3, column 4")
+    assert set(found(holed[:-9], labels)) == {"finite", "size"}
+
+
 def test_numbers_may_be_as_large_as_they_can_be(tmp_path: Path) -> None:
     pixels, labels = nuclei()
     high = labels.astype(np.uint32)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from cellwright.core.errors import CancelledError, UsageError
 from cellwright.core.image import Array
+from cellwright.datasets.convert import convert
 from cellwright.datasets.example import read_labels
 from cellwright.engine.events import CancelToken, Event, PhaseStarted
 from cellwright.io.label_image import encode_labels
@@ -100,3 +102,29 @@ def test_labels_that_cannot_be_read_are_named_or_left_out(tmp_path: Path, masks:
     assert "--leave-out" in caught.value.remedy
     found = dataset_of(source, tmp_path / "copy", leave_out=True)
     assert [example.name for example in found.examples] == ["p0", "p2"]
+
+
+def test_all_pictures_that_are_no_numbers_are_named_at_once_or_left_out(tmp_path: Path) -> None:
+    source = dataset(tmp_path / "source")
+    for name in ("p0", "p2"):
+        file = source / "images" / f"{name}.tif"
+        pixels = tifffile.imread(file).astype(np.float32)
+        pixels[3, 3] = np.nan
+        tifffile.imwrite(file, pixels)
+    labels = read_labels(dataset_of(source, tmp_path / "copy", leave_out=True).examples[0])
+    put(source / "labels", "p2", (labels > 0).astype(np.uint32))  # a second error in one picture
+    with pytest.raises(UsageError, match=r": 2 pictures cannot .* p0: .* p2: .* p2: ") as told:
+        dataset_of(source, tmp_path / "copy")
+    assert "--leave-out" in told.value.remedy
+    found = dataset_of(source, tmp_path / "copy", leave_out=True)
+    assert [example.name for example in found.examples] == ["p1"]
+
+
+@pytest.mark.parametrize("form", ["coco", "kaggle", "cellpose", "contours"])
+def test_groups_are_known_after_any_format(tmp_path: Path, form: str) -> None:
+    source = dataset(tmp_path / "source")
+    (source / "images.csv").write_text("name,kind,group\np0,k,g\np1,,\np2,k,g\n")
+    convert(source, tmp_path / "there", to=form)
+    found = dataset_of(tmp_path / "there", tmp_path / "copy")
+    assert [one.group for one in found.examples] == ["copy/g", "copy/p1", "copy/g"]
+    assert [one.kind for one in found.examples] == ["k", "copy", "k"]

@@ -443,6 +443,17 @@ def test_what_is_learnt_from_or_begun_with_is_not_written_over(
     assert Path(str(model.model)).read_bytes() == before
 
 
+@pytest.mark.parametrize("part", ["images", "labels", "images/new"])
+def test_nothing_is_written_among_pictures_and_labels(
+    dataset: Path, tmp_path: Path, part: str
+) -> None:
+    source = shutil.copytree(dataset, tmp_path / "source")
+    before = sorted(source.rglob("*"))
+    with pytest.raises(UsageError, match="would lie among the pictures and labels"):
+        trained(source, source / part, preview=True)
+    assert sorted(source.rglob("*")) == before
+
+
 def test_a_training_of_before_copies_had_a_mark_goes_on(dataset: Path, tmp_path: Path) -> None:
     source = shutil.copytree(dataset, tmp_path / "source")
     (source / "labels").rename(source / "masks")  # StarDist's layout

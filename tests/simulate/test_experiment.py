@@ -54,12 +54,25 @@ def test_the_folder_holds_pictures_truth_and_samples(tmp_path: Path) -> None:
         assert truth.max() == int(row["n_cells_truth"])
 
 
+def test_two_experiments_are_never_mixed(tmp_path: Path) -> None:
+    few = SimulateOptions(size=64, cells=2, pictures=1, replicates=1, conditions=("one drug",))
+    other = few.model_copy(update={"conditions": ("other",)})
+    with pytest.raises(UsageError, match="do not fit"):  # before anything was drawn
+        simulate_experiment(tmp_path, few.model_copy(update={"cells": 1000}))
+    simulate_experiment(tmp_path, few)
+    simulate_experiment(tmp_path, few)
+    with pytest.raises(UsageError, match=r"pictures and truth and .* of another simulation"):
+        simulate_experiment(tmp_path, other)
+    simulate_experiment(tmp_path, other, force=True)
+    assert [file.name for file in tmp_path.glob("*/*")] == ["other_1_1.tif"] * 2
+
+
 def test_the_same_options_write_the_same_bytes(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     simulate_experiment(one, SMALL)
     simulate_experiment(two, SMALL)
     files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
-    assert len(files) == 17
+    assert len(files) == 18
     for file in files:
         assert (one / file).read_bytes() == (two / file).read_bytes()
 

@@ -12,7 +12,13 @@ import pytest
 from cellwright.core.errors import UsageError
 from cellwright.datasets.example import examples_in, read_labels, read_pixels
 from cellwright.simulate.dirt import debris, with_scale_bar
-from cellwright.simulate.fields import KINDS, read_ranges, simulate_dataset, simulated_fields
+from cellwright.simulate.fields import (
+    KINDS,
+    Ranges,
+    read_ranges,
+    simulate_dataset,
+    simulated_fields,
+)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -37,6 +43,40 @@ def test_a_dataset_can_be_read_made_again_and_made_longer(kind: str, tmp_path: P
         assert table[name].between(low - 1e-4, high + 1e-4).all(), name
     asked = json.loads((tmp_path / "a" / "parameters.json").read_text())
     assert (asked["kind"], asked["count"], asked["seed"]) == (kind, 3, 5)
+
+
+def test_two_simulations_are_never_mixed(tmp_path: Path) -> None:
+    def names() -> list[str]:
+        return sorted(file.name for file in tmp_path.glob("*/*"))
+
+    out = tmp_path / "images"
+    simulate_dataset(tmp_path, "nuclei", count=2, size=64)
+    (tmp_path / "images.csv").unlink()  # as if it had been ended before
+    simulate_dataset(tmp_path, "nuclei", count=3, size=64)  # more of the same
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
+    others: list[tuple[int, int, int, Ranges | None]] = [
+        (3, 64, 1, None), (3, 96, 0, None), (2, 64, 0, None), (3, 64, 0, {"blur": 2.0}),
+    ]  # fmt: skip
+    for count, size, seed, ranges in others:
+        with pytest.raises(UsageError, match=r"labels and images\.csv of another simulation"):
+            simulate_dataset(tmp_path, "nuclei", count=count, size=size, seed=seed, ranges=ranges)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*.*")} == before
+
+    simulate_dataset(tmp_path, "monolayer", count=1, size=64, force=True)
+    assert names() == ["monolayer_0000.tif"] * 2
+    (out / "mine.tif").write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"images/mine\.tif was written by no simulation"):
+        simulate_dataset(tmp_path, "nuclei", count=1, size=64, force=True)
+    assert names() == ["mine.tif", "monolayer_0000.tif", "monolayer_0000.tif"]
+
+
+def test_a_folder_of_real_pictures_is_never_taken(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "nuclei_0000.tif").write_bytes(b"mine")
+    for force in (False, True):
+        with pytest.raises(UsageError, match="the folder holds images of something else"):
+            simulate_dataset(tmp_path, "nuclei", count=1, size=64, force=force)
+    assert [file.name for file in tmp_path.rglob("*.*")] == ["nuclei_0000.tif"]
 
 
 def test_every_range_is_an_argument_of_its_simulator() -> None:

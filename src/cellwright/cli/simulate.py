@@ -48,7 +48,7 @@ def _experiment(asked: Asked, options: SimulateOptions) -> dict[str, object]:
 
     wrong = asked.given & (set(FieldOptions.model_fields) | {"parameters"})
     _refuse(wrong, "an experiment")
-    samples = simulate_experiment(asked["out"], options)
+    samples = simulate_experiment(asked["out"], options, force=asked["force"])
     return {"samples": str(samples), "table": samples.name}
 
 
@@ -69,6 +69,7 @@ def _fields(asked: Asked, options: SimulateOptions, fields: FieldOptions) -> dic
         size=options.size,
         seed=options.seed,
         ranges=read_ranges(path, what) if path is not None else None,
+        force=asked["force"],
     )
     return {"pictures": fields.count, "cells": cells, "table": "images.csv"}
 
@@ -89,10 +90,12 @@ VERB = Verb(
     run=_run,
     inputs={"what": "nuclei, monolayer or experiment."},
     paths={
-        "out": "Folder for the pictures, their label images and a table.",
+        "out": "Folder for the pictures, their label images and a table: new, empty, or of the "
+        "same simulation.",
         "parameters": "TOML file with numbers or ranges for fields: diameter_px = [20, 40].",
     },
     required=frozenset({"out"}),
     models=(FieldOptions, SimulateOptions, Output),
+    flags={"force": "Remove another simulation that the folder holds; never other files."},
     example="cellwright simulate monolayer --count 50 --out simulated/",
 )

@@ -131,7 +131,7 @@ class _Looking:
         self.objects = 0
 
     def pictures(self) -> Iterator[tuple[str, Array, Array]]:
-        """Name, pixels and labels of all that could be read and have one size."""
+        """Name, pixels and labels of all that could be read, have one size and finite values."""
         for entry in self._entries:
             if self._cancel is not None:
                 self._cancel.check()
@@ -142,7 +142,7 @@ class _Looking:
                 self.objects += int(np.count_nonzero(np.unique(drawn.labels)))
                 known = self._hashes[array_hash(pixels)]
                 known.append((entry.name, array_hash(drawn.labels)))
-                if pixels.shape[:2] == drawn.labels.shape:
+                if pixels.shape[:2] == drawn.labels.shape and np.isfinite(pixels).all():
                     yield entry.name, pixels, drawn.labels
             except CellwrightError as error:
                 faults.append(Fault("reading", "error", error.what, error.remedy))

@@ -29,6 +29,7 @@ from cellwright.datasets.annotation import (
     Source,
     formats,
 )
+from cellwright.datasets.images_table import TABLE, with_told
 from cellwright.datasets.unpacking import unpacked
 from cellwright.datasets.writing import flat_name, table_text
 from cellwright.engine.events import (
@@ -55,7 +56,6 @@ __all__ = [
 ]
 
 AUTO = "auto"
-TABLE = "images.csv"
 _PHASE = "converting"
 _LOOKED_INTO = 20
 """Folders in a folder of no format, in which one is looked for."""
@@ -302,7 +302,9 @@ def opened(
         return
     kind = chosen or _recognised(path)
     source = Source(path, folder)
-    yield kind, entries_of(kind, source), kind.doubts(source) if kind.doubts is not None else []
+    beside = path if path.is_dir() else path.parent
+    entries, doubts = with_told(entries_of(kind, source), beside)
+    yield kind, entries, [*(kind.doubts(source) if kind.doubts is not None else []), *doubts]
 
 
 def _innermost(folder: Path) -> Path:

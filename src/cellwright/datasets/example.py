@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,13 +12,13 @@ import numpy.typing as npt
 
 from cellwright.core.errors import InputError, UsageError
 from cellwright.core.image import Array
-from cellwright.io.csv_text import unescape
+from cellwright.datasets.images_table import TABLE, told_in
 from cellwright.io.label_image import decode_labels
 from cellwright.io.open import open_images
 
 __all__ = [
     "Example", "examples_in", "files_of", "picture_pixels", "read_labels", "read_pixels",
-    "read_region", "told_in", "with_groups",
+    "read_region", "with_groups",
 ]  # fmt: skip
 
 _ENDINGS = (".png", ".tif", ".tiff", ".npy", ".jpg", ".jpeg", ".bmp")
@@ -99,7 +98,7 @@ def examples_in(folder: Path) -> list[Example]:
             remedy="give each picture a label image of the same name, or take it out",
         )
     regions = {file.stem: file for file in files_of(folder / "roi")}
-    kinds, groups = (told_in(folder / "images.csv", column) for column in ("kind", "group"))
+    kinds, groups = (told_in(folder / TABLE, column) for column in ("kind", "group"))
     return [
         Example(
             name=f"{folder.name}/{file.stem}",
@@ -128,35 +127,6 @@ def files_of(folder: Path) -> list[Path]:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-
-
-def told_in(table: Path, column: str) -> dict[str, str]:
-    """From stem to what a column of ``images.csv`` says, where it says anything.
-
-    Raises
-    ------
-    InputError
-        If the table cannot be read, or has no column ``name``.
-    """
-    if not table.exists():
-        return {}
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"the table cannot be read ({error})",
-            where=str(table),
-            remedy="save it as CSV with commas in UTF-8",
-        ) from error
-    if rows and "name" not in rows[0]:
-        raise InputError(
-            f"the table has no column 'name', only {_some([str(name) for name in rows[0]])}",
-            where=str(table),
-            remedy="give it the columns name, kind and group, separated by commas",
-        )
-    found = ((Path(unescape(row["name"] or "")).stem, row.get(column)) for row in rows)
-    return {stem: unescape(text) for stem, text in found if text}
 
 
 def with_groups(examples: Iterable[Example], groups: Mapping[str, str]) -> list[Example]:

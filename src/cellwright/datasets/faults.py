@@ -74,9 +74,11 @@ def faults_of(pixels: Array, drawn: Drawn) -> Iterator[Fault]:
     """
     for remark in drawn.remarks:
         yield Fault("reading", "warning", remark, "look whether this is as it was meant")
-    labels = drawn.labels
+    labels, finite = drawn.labels, np.isfinite(pixels)
+    if not finite.all():
+        yield _not_finite(finite)
     if pixels.shape[:2] != labels.shape:
-        yield _wrong_size(pixels, labels)
+        yield _wrong_size(np.where(finite, pixels, 0), labels)
         return
     if pixels.size and pixels.min() == pixels.max():
         yield Fault(
@@ -90,8 +92,20 @@ def faults_of(pixels: Array, drawn: Drawn) -> Iterator[Fault]:
         )  # fmt: skip
         return
     yield from _numbers(labels)
-    yield from _place(pixels, labels)
+    if finite.all():
+        yield from _place(pixels, labels)
     yield from _classes(drawn)
+
+
+def _not_finite(finite: Array) -> Fault:
+    count = int(finite.size - np.count_nonzero(finite))
+    place = [int(index) for index in np.argwhere(~finite)[0][:2]]
+    return Fault(
+        "finite", "error",
+        f"{count:,} of {finite.size:,} values of the picture are no finite numbers (NaN or "
+        f"infinite), the first at row {place[0]}, column {place[1]}",
+        "put numbers in their place, or export the picture again",
+    )  # fmt: skip
 
 
 def _wrong_size(pixels: Array, labels: Array) -> Fault:

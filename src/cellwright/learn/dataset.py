@@ -151,8 +151,10 @@ def _errors(checked: Checked) -> str:
     errors = [one for one in checked.findings if one.fault.verdict == "error"]
     told = [f"{one.image}: {one.fault.what}" for one in errors[:_SHOWN]]
     if len(errors) > _SHOWN:
-        told.append(f"and {len(errors) - _SHOWN} more, which `cellwright check` lists")
-    return f"{len(errors)} pictures cannot teach what is right: " + "; ".join(told)
+        told.append(f"and {len(errors) - _SHOWN} more errors, which `cellwright check` lists")
+    count = len({one.image for one in errors})
+    verb = "pictures" if count > 1 else "picture"
+    return f"{count} {verb} cannot teach what is right: " + "; ".join(told)
 
 
 def _drawn(entry: Entry) -> Mapping[int, str]:

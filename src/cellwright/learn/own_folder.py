@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from cellwright.core.errors import UsageError
-from cellwright.datasets.convert import TABLE, Row
+from cellwright.datasets.convert import Row
+from cellwright.datasets.images_table import TABLE
 from cellwright.engine.files import run_errors
 
 __all__ = ["ALSO", "COPY", "MARK", "NAMES", "check_copied", "check_out", "make_way"]
@@ -27,11 +28,14 @@ NAMES = (
 MARK = ".copied_by_cellwright"
 """File in a copy, which tells it from a folder of the same name that somebody else made."""
 
+_PARTS = frozenset({"images", "labels", "masks", "contours", "roi"})
+"""Folders in a dataset of which all pictures are read."""
+
 _OF_BEFORE = ("plan.json", "search.json")
 """Beside copies that were made before these had a mark."""
 
 
-def check_out(out: Path, *, begun: bool, inputs: Iterable[Path | None]) -> None:
+def check_out(out: Path, *, begun: bool, inputs: Collection[Path | None]) -> None:
     """Refuse a folder in which something would be lost that no training wrote.
 
     Parameters
@@ -46,9 +50,16 @@ def check_out(out: Path, *, begun: bool, inputs: Iterable[Path | None]) -> None:
     Raises
     ------
     UsageError
-        If the folder has not been begun and holds something of one of the `NAMES`, or what is
-        read is what will be written.
+        If the folder has not been begun and holds something of one of the `NAMES`, what is read
+        is what will be written, or the folder lies among pictures or labels that are read.
     """
+    for path in filter(None, inputs):
+        if _is_among(out.resolve(), path.resolve()):
+            raise UsageError(
+                "what a training writes would lie among the pictures and labels that are read",
+                where=str(out),
+                remedy=f"choose an --out that is not within a folder of {path}",
+            )
     written = [out.resolve() / name for name in NAMES if name not in (COPY, ALSO)]
     for path in filter(None, inputs):
         found = path.resolve()
@@ -65,6 +76,11 @@ def check_out(out: Path, *, begun: bool, inputs: Iterable[Path | None]) -> None:
             where=str(out),
             remedy="choose another --out; nothing was changed",
         )
+
+
+def _is_among(out: Path, source: Path) -> bool:
+    """Whether a folder is one of pictures or labels in what is read, or lies in one."""
+    return source in out.parents and not _PARTS.isdisjoint(out.relative_to(source).parts)
 
 
 def check_copied(copy: Path, source: Path, images: Path | None) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
 from cellwright.core.method import Options
+from cellwright.simulate.place import take
 
 __all__ = [
     "Condition",
@@ -180,32 +181,46 @@ def simulated_pictures(options: SimulateOptions) -> Iterator[Simulated]:
                     (here, float(size), float(bright)),
                     int(chance.integers(2**32)),
                 )
-                name = f"{condition.name}_{replicate}_{number}".replace(" ", "_")
+                name = _name(condition, replicate, number)
                 yield Simulated(name, condition.name, replicate, picture, labels)
 
 
-def simulate_experiment(out: Path, options: SimulateOptions | None = None) -> Path:
+def _name(condition: Condition, replicate: int, number: int) -> str:
+    return f"{condition.name}_{replicate}_{number}".replace(" ", "_")
+
+
+def simulate_experiment(
+    out: Path, options: SimulateOptions | None = None, *, force: bool = False
+) -> Path:
     """Write a folder of pictures with their truth.
 
     ``pictures/NAME.tif`` (ImageJ TIFF with the pixel size), ``truth/NAME.tif`` (labels), and
-    ``samples.csv`` with one row a picture, whose ``image`` is relative to the folder. The same
-    options give the same bytes.
+    ``samples.csv`` with one row a picture, whose ``image`` is relative to the folder, and
+    ``parameters.json`` with the options. The same options give the same bytes.
 
     Parameters
     ----------
     out
-        Folder to write to; it is made if need be, and other files in it are left alone.
+        Folder to write to, made if need be; it may hold the same experiment. Files of other names
+        are left alone.
     options
         What to simulate.
+    force
+        Whether another simulation in the folder is removed first.
 
     Returns
     -------
     Path
         Of ``samples.csv``.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds other pictures, or what is asked for does not fit.
     """
     options = options or SimulateOptions()
-    for name in (PICTURES, TRUTH):
-        (out / name).mkdir(parents=True, exist_ok=True)
+    asked = options.model_dump(mode="json")
+    take(out, asked, folders=(PICTURES, TRUTH), table=SAMPLES, files=_files, force=force)
     rows = [_HEADER]
     for one in simulated_pictures(options):
         image, truth = f"{PICTURES}/{one.name}.tif", f"{TRUTH}/{one.name}.tif"
@@ -219,6 +234,16 @@ def simulate_experiment(out: Path, options: SimulateOptions | None = None) -> Pa
     path = out / SAMPLES
     path.write_text("\n".join(rows) + "\n", encoding="utf-8", newline="")
     return path
+
+
+def _files(asked: Mapping[str, Any]) -> list[str]:
+    """Names of the files that were written for what was asked for."""
+    return [
+        f"{_name(parse_condition(text), replicate, number)}.tif"
+        for text in asked["conditions"]
+        for replicate in range(1, asked["replicates"] + 1)
+        for number in range(1, asked["pictures"] + 1)
+    ]
 
 
 def encode_picture(plane: Array, pixel_size_um: float | None = None) -> bytes:

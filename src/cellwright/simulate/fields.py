@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from cellwright.core.errors import UsageError
 from cellwright.core.image import Array
+from cellwright.simulate.place import take
 
 __all__ = ["KINDS", "Field", "Ranges", "read_ranges", "simulate_dataset", "simulated_fields"]
 
@@ -41,8 +41,7 @@ take; all others are arguments of the simulator of the kind."""
 
 KINDS: Mapping[str, Ranges] = {"nuclei": NUCLEI, "monolayer": MONOLAYER}
 
-FORMAT = {"format": "cellwright-simulated", "version": 1}
-PARAMETERS = "parameters.json"
+IMAGES, LABELS, TABLE = "images", "labels", "images.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +145,11 @@ def simulated_fields(
             for name, value in every.items()
         }
         picture, labels = simulate(shape, int(random.integers(2**32)), drawn)
-        yield Field(f"{kind}_{number:04}", picture, labels, drawn)
+        yield Field(_name(kind, number), picture, labels, drawn)
+
+
+def _name(kind: str, number: int) -> str:
+    return f"{kind}_{number:04}"
 
 
 Simulate = Callable[
@@ -179,7 +182,14 @@ def _floats(drawn: Mapping[str, float]) -> Any:
 
 
 def simulate_dataset(
-    out: Path, kind: str, *, count: int, size: int, seed: int = 0, ranges: Ranges | None = None
+    out: Path,
+    kind: str,
+    *,
+    count: int,
+    size: int,
+    seed: int = 0,
+    ranges: Ranges | None = None,
+    force: bool = False,
 ) -> int:
     """Write a dataset of simulated fields that can be trained on.
 
@@ -189,35 +199,45 @@ def simulate_dataset(
     Parameters
     ----------
     out
-        A folder, made if need be; files of the same names are written over.
+        A folder that is new or empty, or holds the same fields, or fewer of them.
     kind, count, seed, ranges
         As of `simulated_fields`.
     size
         Of a field's sides in pixels.
+    force
+        Whether another simulation in the folder is removed first.
 
     Returns
     -------
     int
         Number of cells in all fields.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds something else, or a number makes no sense.
     """
     from cellwright.simulate.experiment import encode_picture
 
     if kind not in KINDS:
         raise UsageError(f"there is no kind {kind!r}", remedy="choose " + ", ".join(KINDS))
-    for folder in ("images", "labels"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
     every = {**KINDS[kind], **(ranges or {})}
+    asked = {"kind": kind, "count": count, "size": size, "seed": seed, "ranges": every}
+    take(out, asked, folders=(IMAGES, LABELS), table=TABLE, files=_files, more="count", force=force)
     rows = [",".join(["name", "kind", "n_cells", *every])]
     cells = 0
     for field in simulated_fields(kind, count, (size, size), seed, ranges):
-        (out / "images" / f"{field.name}.tif").write_bytes(encode_picture(field.picture))
+        (out / IMAGES / f"{field.name}.tif").write_bytes(encode_picture(field.picture))
         labels = field.labels.astype(np.uint16 if field.labels.max() < 2**16 else np.float32)
-        (out / "labels" / f"{field.name}.tif").write_bytes(encode_picture(labels))
+        (out / LABELS / f"{field.name}.tif").write_bytes(encode_picture(labels))
         n = int(np.count_nonzero(np.bincount(field.labels.ravel())[1:]))
         cells += n
         numbers = (f"{value:.6g}" for value in field.parameters.values())
         rows.append(",".join([field.name, f"simulated {kind}", str(n), *numbers]))
-    (out / "images.csv").write_text("\n".join(rows) + "\n", "utf-8", newline="")
-    asked = {**FORMAT, "kind": kind, "count": count, "size": size, "seed": seed, "ranges": every}
-    (out / PARAMETERS).write_text(json.dumps(asked, indent=1) + "\n", "utf-8", newline="")
+    (out / TABLE).write_text("\n".join(rows) + "\n", "utf-8", newline="")
     return cells
+
+
+def _files(asked: Mapping[str, Any]) -> list[str]:
+    """Names of the files that were written for what was asked for."""
+    return [f"{_name(asked['kind'], number)}.tif" for number in range(asked["count"])]

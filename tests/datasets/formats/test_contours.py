@@ -19,6 +19,7 @@ from cellwright.datasets.annotation import Drawn, Entry, Source
 from cellwright.datasets.formats import contour_cells
 from cellwright.datasets.formats.contour_cells import cells_in
 from cellwright.datasets.formats.contour_gaps import GAP, bridged
+from cellwright.datasets.formats.contour_ink import lines_in
 from cellwright.datasets.formats.contours import FORMAT
 
 
@@ -335,6 +336,65 @@ def test_dark_lines_on_a_light_ground_and_colours(tmp_path: Path) -> None:
     np.testing.assert_array_equal(coloured.labels, expected.labels)
     assert dark.remarks == ("the lines are dark on a light ground",)
     assert coloured.remarks == expected.remarks == ()
+
+
+@pytest.mark.parametrize("ink", [0, 90, 255])
+@pytest.mark.parametrize("beneath", [0, 255])
+def test_on_nothing_all_that_is_seen_is_line(tmp_path: Path, ink: int, beneath: int) -> None:
+    lines = box((60, 80), 10, 10, 50, 70)
+    seen = np.where(lines, 255, 0).astype(np.uint8)
+    grey = np.where(lines, ink, beneath).astype(np.uint8)
+
+    expected = save(tmp_path, "a", seen).read((60, 80))
+    for name, drawing in (
+        ("a_colour", np.stack([grey, grey, grey, seen], -1)), ("a_grey", np.stack([grey, seen], -1))
+    ):  # fmt: skip
+        found = save(tmp_path, name, drawing).read((60, 80))
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        assert found.remarks == ()
+
+
+def test_what_was_rubbed_out_of_paper_is_paper(tmp_path: Path) -> None:
+    lines = box((60, 80), 10, 10, 50, 70)
+    grey = np.where(lines, 0, 255).astype(np.uint8)
+    seen = np.full((60, 80), 255, np.uint8)
+    grey[20:30, 20:30] = seen[20:30, 20:30] = 0
+
+    paper = save(tmp_path, "a", np.stack([grey, grey, grey, seen], -1)).read((60, 80))
+
+    assert np.count_nonzero(paper.labels) == pytest.approx(40 * 60, abs=1)
+    nothing = np.zeros((60, 80, 4), np.uint8)
+    assert not save(tmp_path, "a_b", nothing).read((60, 80)).labels.any()
+
+
+@pytest.mark.parametrize("second", [(0, 80, 0), (200, 200, 200), (40, 40, 40)])
+def test_a_second_pen_may_be_fainter(tmp_path: Path, second: tuple[int, int, int]) -> None:
+    first, other = box((60, 80), 10, 10, 50, 40), box((60, 80), 10, 40, 50, 70)
+    drawing = np.zeros((60, 80, 3), np.uint8)
+    drawing[other] = second
+    drawing[first] = 255
+
+    drawn = save(tmp_path, "a", drawing).read((60, 80))
+
+    assert np.bincount(drawn.labels.ravel())[1:] == pytest.approx([40 * 30] * 2, abs=1)
+
+
+def test_a_second_pen_may_have_drawn_small_cells(tmp_path: Path) -> None:
+    drawing = box((60, 80), 10, 10, 50, 40) * np.uint8(255)
+    drawing[box((60, 80), 20, 60, 29, 69)] = 80
+
+    drawn = save(tmp_path, "a", drawing).read((60, 80))
+
+    assert np.bincount(drawn.labels.ravel())[1:] == pytest.approx([40 * 30, 9 * 9], abs=1)
+
+
+def test_the_rim_of_a_smoothed_line_is_no_second_pen() -> None:
+    from scipy import ndimage
+
+    for blur in (1.0, 2.0, 3.0):
+        drawing = ndimage.gaussian_filter(ring((120, 120), (60, 60), 40, 2) * 255.0, blur)
+        lines, _ = lines_in(drawing[..., None], "")
+        np.testing.assert_array_equal(lines, drawing > 0.4 * drawing.max())
 
 
 @pytest.mark.parametrize(

@@ -20,28 +20,13 @@ from cellwright.datasets.annotation import (
 )
 from cellwright.datasets.example import files_of
 from cellwright.datasets.formats.contour_cells import cells_in
-from cellwright.datasets.formats.contour_gaps import middle_of
+from cellwright.datasets.formats.contour_ink import lines_in, lines_of
 from cellwright.datasets.formats.contour_lines import outlines_of
 from cellwright.datasets.writing import copied, flat_name, write_png
-from cellwright.io.open import read
 
 __all__ = ["FORMAT"]
 
 IMAGES, CONTOURS = "images", "contours"
-
-_COLOURS = 3
-"""Samples of colour; a fourth is opacity."""
-
-_LINE = 0.4
-"""Of the strongest difference from the ground: more is line. A smoothed line of one pixel shares
-its colour between two, of which one has at least half."""
-
-_BETWEEN = 4
-"""Pixels that are neither line nor ground, for each of a line, up to which it is a drawing with
-smoothed or compressed lines; photographs have tens."""
-
-_WIDEST = 10
-"""Pixels. Wider is no line, but a filled shape: all lines' area by the length of their middle."""
 
 _SAME = 0.5
 """IoU above which a cell that is read again is the one that was drawn: only one can be."""
@@ -83,7 +68,7 @@ def _drawn_picture(name: str, images: Iterable[str]) -> str:
 
 
 def _read(file: Path, shape: tuple[int, int] | None) -> Drawn:
-    lines, remarks = _lines(file)
+    lines, remarks = lines_of(file)
     height, width = shape or lines.shape
     size = f"the drawing is {lines.shape[1]} x {lines.shape[0]} px, the picture {width} x {height}"
     if lines.shape[0] < height or lines.shape[1] < width:
@@ -94,47 +79,6 @@ def _read(file: Path, shape: tuple[int, int] | None) -> Drawn:
         remarks.append(f"{size}: cut to it on the right and below")
     drawn = cells_in(lines[:height, :width])
     return Drawn(drawn.labels, remarks=(*remarks, *drawn.remarks))
-
-
-def _lines(file: Path) -> tuple[Array, list[str]]:
-    """(Y, X) bool, true on the lines of a file, and remarks."""
-    image = read(file)
-    if image.axes not in {"YX", "YXS"}:
-        raise InputError(f"a drawing has the axes YX, not {image.axes}", where=str(file))
-    pixels = image.pixels()
-    return _lines_in(pixels if image.axes == "YXS" else pixels[..., None], str(file))
-
-
-def _lines_in(pixels: Array, where: str) -> tuple[Array, list[str]]:
-    """Lines of (Y, X, S) pixels: what differs from the ground, which is most of a drawing."""
-    pixels = pixels[..., :_COLOURS]
-    ground = np.median(pixels, axis=(0, 1))
-    difference = np.abs(pixels.astype(np.float64) - ground).max(-1)
-    strongest = difference.max()
-    if strongest == 0 and ground.any():
-        raise InputError(
-            f"there is no line in it, all pixels are {ground.max():g}",
-            where=where,
-            remedy="draw light lines on a black ground, or dark lines on a light one",
-        )
-    lines = difference > _LINE * strongest
-    if not lines.any():
-        return lines, []
-    if (difference > _LINE / 4 * strongest).sum() > (1 + _BETWEEN) * lines.sum():
-        raise InputError(
-            "this is no drawing: most of it is neither line nor ground",
-            where=where,
-            remedy="save the lines alone, in one colour",
-        )
-    wide = lines.sum() / max(1, int(middle_of(lines).sum()))
-    if wide > _WIDEST:
-        raise InputError(
-            f"these are filled shapes, not lines: they are {wide:.0f} px wide",
-            where=where,
-            remedy=f"draw outlines of at most {_WIDEST} px; folders of masks are other formats",
-        )
-    dark = pixels[lines].mean() < ground.mean()
-    return lines, ["the lines are dark on a light ground"] if dark else []
 
 
 def _write(pictures: Iterable[AnnotatedPicture], out: Path) -> list[str]:
@@ -157,7 +101,7 @@ def _write(pictures: Iterable[AnnotatedPicture], out: Path) -> list[str]:
 def _not_kept(labels: Array, pixels: Array) -> list[str]:
     """Tell which cells are lost in outlines, and what becomes a cell that was none."""
     try:
-        again = cells_in(_lines_in(pixels[..., None], "")[0]).labels
+        again = cells_in(lines_in(pixels[..., None], "")[0]).labels
     except InputError as error:
         return [f"these cells are too small for outlines, which cannot be read: {error.what}"]
     numbers, true = np.unique(np.append(labels, 0), return_inverse=True)  # 0 is always there

@@ -104,6 +104,10 @@ def write(pictures: Iterable[AnnotatedPicture], out: Path) -> list[str]:
             _copy(picture.image, place)
         if drawn.classes:
             remarks["this layout has no place for classes"] = None
+        if picture.kind:
+            remarks["this layout has no place for kinds of pictures; groups are its sequences"] = (
+                None
+            )
     for sequence in order:
         sequence.finish()
     rows = [(one.name, i, name) for one in order for i, name in enumerate(one.names)]

@@ -16,7 +16,8 @@ from cellwright.datasets.annotation import (
     Entry,
     Source,
 )
-from cellwright.datasets.example import files_of, told_in
+from cellwright.datasets.example import files_of
+from cellwright.datasets.images_table import TABLE, told_in
 from cellwright.datasets.pictures import is_picture
 from cellwright.datasets.writing import copied, flat_name, table_text
 from cellwright.io.csv_text import unescape
@@ -41,7 +42,7 @@ def _entries(source: Source, labels: str) -> list[Entry]:
     """A label image for each entry: pictures without one are no part of the dataset."""
     files = files_of(source.path / labels)
     images = {file.stem: file for file in files_of(source.images or source.path / IMAGES)}
-    table = source.path / "images.csv"
+    table = source.path / TABLE
     kinds, groups = told_in(table, "kind"), told_in(table, "group")
     classes = _classes_of(_classes(source.path / CLASSES), [file.stem for file in files])
     return [
