@@ -43,6 +43,7 @@ __all__ = [
     "Run",
     "analyze",
     "check",
+    "compare",
     "convert",
     "evaluate",
     "join_models",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from cellwright.learn.job import Trained
     from cellwright.learn.tuning import Tuned
     from cellwright.models.ensemble import Ensemble
+    from cellwright.stats.comparing import Comparison
 
 Inputs = str | Path | Sequence[str | Path]
 
@@ -237,6 +239,53 @@ def samples(
     return replace(template, said=(*joined.said, *template.said))
 
 
+def compare(
+    sources: Inputs,
+    out: str | Path,
+    *,
+    reference: str,
+    samples: str | Path | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare the conditions of an experiment with a reference; the replicate is n.
+
+    Parameters
+    ----------
+    sources
+        Runs, or tables with a row a cell (CSV, Parquet), which make one experiment.
+    out
+        Folder that gets ``comparisons.csv``, ``design.csv``, ``replicates.csv`` and
+        ``comparison.json``.
+    reference
+        Condition that all others are compared with.
+    samples
+        A ``samples.csv``: condition, replicate, dose, … of each picture. It goes before what runs
+        and tables tell.
+    **options
+        Fields of `cellwright.stats.options.CompareOptions`.
+
+    Returns
+    -------
+    Comparison
+        The tables, and remarks on the design.
+
+    Raises
+    ------
+    UsageError
+        If something makes no sense, such as a reference that is no condition.
+    UnreadableError
+        If a table cannot be read.
+    """
+    from cellwright.pipeline.comparison import compare_sources
+    from cellwright.stats.options import CompareOptions
+
+    try:
+        plan = CompareOptions(reference=reference, **options)
+    except ValidationError as error:
+        raise _refused(error) from error
+    return compare_sources(_paths(sources), Path(out), plan, _path(samples))
+
+
 def segment_image(
     image: Image, method: str = "network", *, threads: int | None = None, **options: Any
 ) -> Objects:
@@ -322,8 +371,7 @@ def train(
     try:
         asked = TrainOptions(**options)
     except ValidationError as error:
-        problem = error.errors()[0]
-        raise UsageError(f"{problem['loc'][0]}: {problem['msg']}") from error
+        raise _refused(error) from error
     folder = Path(out)
     done = train_model(
         Path(source),
@@ -375,8 +423,7 @@ def tune(
     try:
         asked = TuneOptions(**options)
     except ValidationError as error:
-        problem = error.errors()[0]
-        raise UsageError(f"{problem['loc'][0]}: {problem['msg']}") from error
+        raise _refused(error) from error
     return tune_model(
         Path(source),
         Path(out),
@@ -483,12 +530,17 @@ def split_options(options: dict[str, Any]) -> tuple[AnalyzeOptions, Execution]:
     try:
         return AnalyzeOptions(**what), Execution(**how)
     except ValidationError as error:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "options"
-        if problem["type"] == "extra_forbidden":
-            raise UsageError(f"there is no option {name!r}") from error
-        message = problem["msg"].removeprefix("Value error, ")
-        raise UsageError(f"--{name}: {message}") from error
+        raise _refused(error) from error
+
+
+def _refused(error: ValidationError) -> UsageError:
+    """Say which option cannot be as it was given."""
+    problem = error.errors()[0]
+    name = str(problem["loc"][0]).rstrip("_").replace("_", "-") if problem["loc"] else "options"
+    if problem["type"] == "extra_forbidden":
+        return UsageError(f"there is no option {name!r}")
+    message = problem["msg"].removeprefix("Value error, ")
+    return UsageError(f"--{name}: {message}")
 
 
 def _paths(inputs: Inputs) -> tuple[Path, ...]:

@@ -144,8 +144,10 @@ def _field(name: str, info: FieldInfo) -> inspect.Parameter:
         *_names(name),
         help=info.description,
         metavar=metavar,
-        show_default=info.default not in (None, (), False),
+        show_default=not info.is_required() and info.default not in (None, (), False),
     )
+    if info.is_required():
+        return _parameter(name, kind, made, inspect.Parameter.empty)
     default = list(info.default) if isinstance(info.default, tuple) else info.default
     return _parameter(name, kind, made, default)
 

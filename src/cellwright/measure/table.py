@@ -22,6 +22,7 @@ __all__ = [
     "checked",
     "chosen_features",
     "declared",
+    "installed_features",
     "loaded_features",
     "measure_plane",
     "parse_request",
@@ -70,7 +71,7 @@ def parse_request(text: str, channels: Sequence[str] | None = None) -> Request:
     """
     name, equals, listed = (part.strip() for part in text.partition("="))
     named = tuple(dict.fromkeys(part.strip() for part in listed.split(",") if part.strip()))
-    known = _installed()
+    known = installed_features()
     on_request = ", ".join(key for key, feature in known.items() if feature.on_request)
     if name not in known:
         raise UsageError(
@@ -233,7 +234,7 @@ def loaded_features(requested: Sequence[str] = ()) -> dict[str, Feature]:
         wanted[request.name] = both
     return {
         name: replace(feature, channels=wanted[name]) if name in wanted else feature
-        for name, feature in _installed().items()
+        for name, feature in installed_features().items()
         if name in wanted or not feature.on_request
     }
 
@@ -245,7 +246,7 @@ def chosen_features(features: Mapping[str, Feature] | None) -> Mapping[str, Feat
     return chosen
 
 
-def _installed() -> dict[str, Feature]:
+def installed_features() -> dict[str, Feature]:
     """Load every family, on request or not, in the order of their columns."""
     features = registry.load_all(GROUP)
     for name, feature in features.items():

@@ -1,0 +1,339 @@
+"""Runs and tables put together to one experiment: its cells, its pictures, what they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cellwright.core.errors import UsageError
+from cellwright.io.cells import read_table
+from cellwright.io.samples import KNOWN_COLUMNS, SampleRow, Samples, read_samples
+from cellwright.pipeline.run import Run
+from cellwright.stats.design import DESIGN
+
+__all__ = ["Experiment", "experiment_of"]
+
+_TABLES = (".csv", ".parquet")
+_USED = ("done", "warned")
+_NOT_OF_NUMBERS = {"outlines", "memory", "workers"}
+_SHOWN = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What is compared.
+
+    Attributes
+    ----------
+    cells
+        One row a cell, of the kind of objects that is compared.
+    pictures
+        One row a picture: ``picture`` (its number), ``run``, ``image``, ``n_cells``, the columns
+        of the design, and what else ``images.csv`` tells.
+    of
+        (N,) picture of each cell, by its number.
+    runs
+        Records of the runs; empty for tables.
+    remarks
+        What was left out or taken for granted.
+    """
+
+    cells: pd.DataFrame
+    pictures: pd.DataFrame
+    of: npt.NDArray[np.int64]
+    runs: tuple[Mapping[str, Any], ...]
+    remarks: tuple[str, ...]
+
+
+def experiment_of(
+    sources: Sequence[Path],
+    samples: Path | None = None,
+    *,
+    rename: Sequence[str] = (),
+    kind: str | None = None,
+    mixed: bool = False,
+) -> Experiment:
+    """Read runs and tables.
+
+    Parameters
+    ----------
+    sources
+        Folders of runs, or tables with a row a cell (CSV, Parquet).
+    samples
+        A ``samples.csv``: it goes before what runs and tables tell.
+    rename
+        ``NAME=COLUMN`` of columns of foreign tables.
+    kind
+        Kind of objects, where there are several.
+    mixed
+        Whether runs may differ in model, options or pixel size.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to read, a name is not there or there twice, or runs do not fit
+        together.
+    UnreadableError
+        If a table cannot be read.
+    """
+    if not sources:
+        raise UsageError("there is nothing to compare", remedy="name a run, or a table of cells")
+    names = _names(sources)
+    parts = [_part(source, name, rename, kind) for source, name in zip(sources, names, strict=True)]
+    remarks = [text for part in parts for text in part.remarks]
+    runs = tuple(record for part in parts for record in part.runs)
+    if not mixed:
+        _check_alike([(name, part) for name, part in zip(names, parts, strict=True) if part.runs])
+    pictures = pd.concat([part.pictures for part in parts], ignore_index=True)
+    starts = np.cumsum([0, *(len(part.pictures) for part in parts)])
+    of = np.concatenate([part.of + start for part, start in zip(parts, starts, strict=False)])
+    pictures["picture"] = np.arange(len(pictures))
+    if samples is not None:
+        pictures, said = _joined(pictures, read_samples(samples), several=len(parts) > 1)
+        remarks += said
+    if len(parts) > 1:
+        remarks += _name_apart(pictures)
+    cells = parts[0].cells if len(parts) == 1 else pd.concat(
+        [part.cells for part in parts], ignore_index=True
+    )  # fmt: skip
+    return Experiment(cells, pictures, of, runs, tuple(dict.fromkeys(remarks)))
+
+
+def _names(sources: Sequence[Path]) -> list[str]:
+    """A name for each source: that of its file or folder, numbered where several share it."""
+    plain = [source.resolve().name for source in sources]
+    if len({source.resolve() for source in sources}) < len(sources):
+        raise UsageError("a run or table is named twice", remedy="name each once")
+    return [
+        name if plain.count(name) == 1 else f"{name} ({plain[: place + 1].count(name)})"
+        for place, name in enumerate(plain)
+    ]
+
+
+def _part(source: Path, name: str, rename: Sequence[str], kind: str | None) -> Experiment:
+    if source.is_dir():
+        return _of_run(source, name, kind)
+    if not source.is_file():
+        raise UsageError("there is no such run or table", where=str(source))
+    if source.suffix.lower() not in _TABLES:
+        raise UsageError(
+            "this is neither the folder of a run nor a table of cells",
+            where=str(source),
+            remedy="give a folder that analyze made, or a .csv or .parquet with a row a cell",
+        )
+    return _of_table(source, name, rename, kind)
+
+
+def _of_run(folder: Path, name: str, kind: str | None) -> Experiment:
+    run = Run(folder)
+    cells, images, record = run.cells, run.images, run.record
+    main = {str(entry["object"]) for entry in record["inputs"] if entry.get("object")}
+    cells = _of_kind(cells, kind, main, folder)
+    used = images[images["status"].isin(_USED)].reset_index(drop=True)
+    remarks = []
+    if lost := int((images["status"] == "failed").sum()):
+        remarks.append(f"{name}: {lost} pictures failed, and are in no number")
+    used["run"] = name
+    if kind is not None and main and kind not in main:
+        used["n_cells"] = cells["image"].value_counts().reindex(used["image"]).fillna(0).to_numpy()
+    place = pd.Index(used["image"])
+    if not place.is_unique:
+        raise UsageError("a picture is there twice in images.csv", where=str(folder))
+    of = place.get_indexer(pd.Index(cells["image"])).astype(np.int64)
+    return Experiment(cells, used, of, (record,), tuple(remarks))
+
+
+def _of_kind(cells: pd.DataFrame, kind: str | None, main: set[str], where: Path) -> pd.DataFrame:
+    """Rows of one kind of objects: that which is asked for, else the one that is counted."""
+    if "object" not in cells:
+        return cells
+    kinds = [str(one) for one in cells["object"].unique()]
+    if kind is None and len(kinds) > 1:
+        counted = [one for one in kinds if one in main]
+        if len(counted) != 1:
+            raise UsageError(
+                f"the table has several kinds of objects: {', '.join(sorted(kinds))}",
+                where=str(where),
+                remedy="say with --object which is compared",
+            )
+        kind = counted[0]
+    if kind is None or kinds == [kind]:
+        return cells
+    if kind not in kinds:
+        raise UsageError(
+            f"there are no objects {kind!r}",
+            where=str(where),
+            remedy=f"there are {', '.join(sorted(kinds))}",
+        )
+    return cells[cells["object"] == kind].reset_index(drop=True)
+
+
+def _of_table(file: Path, name: str, rename: Sequence[str], kind: str | None) -> Experiment:
+    cells = _renamed(read_table(file), rename, file)
+    if not len(cells):
+        raise UsageError("the table has no rows", where=str(file))
+    cells = _of_kind(cells, kind, set(), file)
+    keys = [column for column in ("image", *DESIGN) if column in cells]
+    if not keys:
+        raise UsageError(
+            "the table tells of no picture and no condition",
+            where=str(file),
+            remedy="it needs a column image, to be joined with --samples, or condition; map "
+            "columns with --rename NAME=COLUMN",
+        )
+    groups = cells.groupby(keys, sort=False, dropna=False, observed=True)
+    of = groups.ngroup().to_numpy()
+    pictures = cells[keys].iloc[np.unique(of, return_index=True)[1]].reset_index(drop=True)
+    pictures["n_cells"] = np.bincount(of)
+    pictures["run"] = name
+    remarks = []
+    if "image" in keys:
+        remarks.append(
+            f"{name}: a table of cells knows nothing of pictures without any; give the run to "
+            "count these"
+        )
+        if len(keys) > 1 and pictures["image"].duplicated().any():
+            twice = pictures.loc[pictures["image"].duplicated(), "image"].iloc[0]
+            raise UsageError(
+                f"cells of the picture {twice!r} are of several conditions, replicates or wells",
+                where=str(file),
+                remedy="give each picture one, or leave the column image out",
+            )
+    return Experiment(cells, pictures, of.astype(np.int64), (), tuple(remarks))
+
+
+def _renamed(cells: pd.DataFrame, rename: Sequence[str], file: Path) -> pd.DataFrame:
+    names: dict[str, str] = {}
+    for text in rename:
+        old, equals, new = text.partition("=")
+        if not equals or not old or not new:
+            raise UsageError(f"--rename {text!r} is not NAME=COLUMN", remedy="such as area=area_px")
+        if old not in cells:
+            raise UsageError(
+                f"there is no column {old!r} to rename",
+                where=str(file),
+                remedy=f"the columns are {', '.join(map(str, cells.columns[:20]))}",
+            )
+        if new in cells or new in names.values():
+            raise UsageError(f"there would be two columns {new!r}", where=str(file))
+        names[old] = new
+    return cells.rename(columns=names)
+
+
+def _check_alike(parts: Sequence[tuple[str, Experiment]]) -> None:
+    """Refuse runs whose numbers cannot be put side by side."""
+    if len(parts) < 2:
+        return
+    (first, one), *others = parts
+    for name, other in others:
+        for what, ours, theirs in (
+            ("the method or its model", _method(one), _method(other)),
+            ("options that change numbers", _options(one), _options(other)),
+            ("pixel sizes", _pixel_sizes(one), _pixel_sizes(other)),
+        ):
+            if ours != theirs:
+                differ = _differing(ours, theirs)
+                raise UsageError(
+                    f"{first} and {name} differ in {what}{differ}",
+                    remedy="analyse both alike (--recipe of the one for the other), or allow it "
+                    "with --mixed",
+                )
+
+
+def _method(part: Experiment) -> Any:
+    return part.runs[0].get("method")
+
+
+def _options(part: Experiment) -> dict[str, Any]:
+    options = part.runs[0].get("options") or {}
+    return {name: value for name, value in options.items() if name not in _NOT_OF_NUMBERS}
+
+
+def _pixel_sizes(part: Experiment) -> list[Any]:
+    if "pixel_size_um" not in part.pictures:
+        return []
+    return sorted({value for value in part.pictures["pixel_size_um"] if value == value})  # noqa: PLR0124 - NaN
+
+
+def _differing(ours: Any, theirs: Any) -> str:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        names = [one for one in {**ours, **theirs} if ours.get(one) != theirs.get(one)]
+        return f": {', '.join(names[:_SHOWN])}"
+    if isinstance(ours, list):
+        return (
+            f": {', '.join(map(str, ours)) or 'none'} and {', '.join(map(str, theirs)) or 'none'}"
+        )
+    return ""
+
+
+def _joined(
+    pictures: pd.DataFrame, samples: Samples, *, several: bool
+) -> tuple[pd.DataFrame, list[str]]:
+    """Put what samples.csv tells into the pictures."""
+    if "image" not in pictures:
+        raise UsageError(
+            "the table tells of no pictures that samples.csv could be joined with",
+            remedy="give the table a column image, or put condition and replicate into it",
+        )
+    names = list(pictures["image"])
+    if several and len(set(names)) < len(names):
+        raise UsageError(
+            "several runs have pictures of the same name, and samples.csv cannot tell them apart",
+            where=str(samples.path),
+            remedy="give each run its own samples.csv when it is analysed: analyze --samples",
+        )
+    match = samples.join(names)
+    if not match.rows:
+        raise UsageError(
+            "no row of the table is of any picture",
+            where=str(samples.path),
+            remedy=f"the pictures are called {', '.join(names[:_SHOWN])}",
+        )
+    told = [name for name in samples.columns if name not in {"image", "channel", "pixel_size_um"}]
+    rows = [match.rows.get(name) for name in names]
+    pictures = pictures.assign(**{column: [_value(row, column) for row in rows] for column in told})
+    remarks = []
+    left_out = [row is not None and row.exclude for row in rows]
+    if any(left_out):
+        pictures = pictures[~np.array(left_out)].reset_index(drop=True)
+        remarks.append(f"{sum(left_out)} pictures are excluded by {samples.path.name}")
+    if match.unmatched_images:
+        remarks.append(f"{len(match.unmatched_images)} pictures have no row in {samples.path.name}")
+    return pictures, remarks
+
+
+def _value(row: SampleRow | None, column: str) -> str:
+    if row is None:
+        return ""
+    value = getattr(row, column) if column in KNOWN_COLUMNS else row.others.get(column, "")
+    return "" if value is None else str(value)
+
+
+def _name_apart(pictures: pd.DataFrame) -> list[str]:
+    """Runs are independent experiments: give each its replicates."""
+    known = pictures["replicate"].fillna("").astype(str) if "replicate" in pictures else None
+    if known is None or not (known != "").any():
+        pictures["replicate"] = pictures["run"]
+        return ["no replicates are stated: each run is taken as one independent experiment"]
+    of = {str(run): set(known[pictures["run"] == run]) - {""} for run in pictures["run"].unique()}
+    shared = set[str]()
+    seen = set[str]()
+    for own in of.values():
+        shared |= own & seen
+        seen |= own
+    if not shared:
+        return []
+    pictures["replicate"] = [
+        f"{run}/{replicate}" if replicate else ""
+        for run, replicate in zip(pictures["run"], known, strict=True)
+    ]
+    return [
+        "replicates of the same name in several runs are taken as different ones, as runs are "
+        "independent experiments"
+    ]

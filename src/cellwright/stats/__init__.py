@@ -1,0 +1,1 @@
+"""From tables of cells to statements: the replicate is n."""

@@ -1,0 +1,63 @@
+"""What a person decides before any number is seen."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from cellwright.core.method import Options
+
+__all__ = ["Asked", "CompareOptions", "Correction", "Summary"]
+
+Asked = Literal["auto", "paired", "welch", "student", "permutation"]
+Correction = Literal["holm", "bh", "none"]
+Summary = Literal["mean", "median"]
+
+
+class CompareOptions(Options):
+    """The plan of a comparison."""
+
+    reference: str = Field(description="Condition that all others are compared with.")
+    features: tuple[str, ...] = Field(
+        (),
+        description="What is compared, as often as wanted; without, all columns that may be. "
+        "Columns of your own are compared only where they are named here.",
+    )
+    primary: str | None = Field(
+        None,
+        description="The one feature that the experiment was made for: its p is not corrected for "
+        "the others.",
+    )
+    test: Asked = Field(
+        "auto",
+        description="auto, paired, welch, student or permutation, over replicates. auto pairs "
+        "conditions that share all replicates by name, and takes Welch's test of others.",
+    )
+    correction: Correction = Field(
+        "holm",
+        description="Over the features: holm bounds the chance of any false claim, bh the share of "
+        "false ones among the claims, none leaves p as it is.",
+    )
+    summary: Summary = Field("mean", description="Of the cells of a replicate: mean or median.")
+    level: float = Field(0.95, ge=0.5, lt=1, description="Of the intervals.")
+    unit: str | None = Field(
+        None,
+        description="Column that tells independent replicates; without, donor where it is stated, "
+        "else replicate.",
+    )
+    positive: tuple[str, ...] = Field(
+        (), description="A condition that is a positive control, as often as wanted."
+    )
+    rename: tuple[str, ...] = Field(
+        (),
+        description="NAME=COLUMN: what a column of a foreign table is called here, such as "
+        "area=area_px; as often as wanted.",
+    )
+    object: str | None = Field(
+        None, description="Which kind of objects is compared, where a table has several."
+    )
+    mixed: bool = Field(
+        False,
+        description="Compare runs that were made with different models, options or pixel sizes.",
+    )
