@@ -49,6 +49,7 @@ __all__ = [
     "join_models",
     "measure",
     "open_images",
+    "outliers",
     "read",
     "report",
     "samples",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from cellwright.learn.job import Trained
     from cellwright.learn.tuning import Tuned
     from cellwright.models.ensemble import Ensemble
+    from cellwright.pipeline.odd_cells import OddCells
     from cellwright.stats.comparing import Comparison
 
 Inputs = str | Path | Sequence[str | Path]
@@ -284,6 +286,51 @@ def compare(
     except ValidationError as error:
         raise _refused(error) from error
     return compare_sources(_paths(sources), Path(out), plan, _path(samples))
+
+
+def outliers(
+    sources: Inputs,
+    out: str | Path,
+    *,
+    reference: str,
+    samples: str | Path | None = None,
+    **options: Any,
+) -> OddCells:
+    """Find cells that are unlike those of a reference, at a stated rate of false alarms.
+
+    Parameters
+    ----------
+    sources
+        Runs, or tables with a row a cell (CSV, Parquet), which make one experiment.
+    out
+        Folder that gets ``outliers.csv``, ``outlier_shares.csv`` and ``outliers.json``.
+    reference
+        Condition whose cells are usual.
+    samples
+        A ``samples.csv``: condition, replicate, well, … of each picture.
+    **options
+        Fields of `cellwright.stats.outliers.options.OutlierOptions`.
+
+    Returns
+    -------
+    OddCells
+        Each cell with its score, p and reason; the share of odd cells of each condition.
+
+    Raises
+    ------
+    UsageError
+        If something makes no sense, or the rate cannot be had from so few wells.
+    UnreadableError
+        If a table cannot be read.
+    """
+    from cellwright.pipeline.odd_cells import find_in_sources
+    from cellwright.stats.outliers.options import OutlierOptions
+
+    try:
+        asked = OutlierOptions(reference=reference, **options)
+    except ValidationError as error:
+        raise _refused(error) from error
+    return find_in_sources(_paths(sources), Path(out), asked, _path(samples))
 
 
 def segment_image(

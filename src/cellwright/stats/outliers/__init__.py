@@ -1,0 +1,1 @@
+"""Cells unlike those of the reference, at a rate of false alarms that a person states."""
