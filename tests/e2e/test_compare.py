@@ -79,8 +79,11 @@ def test_a_run_becomes_an_answer(run: Path, tmp_path: Path) -> None:
 def test_the_same_answer_has_the_same_bytes(run: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         cellwright.compare(run, tmp_path / name, reference="control")
-    for file in sorted((tmp_path / "a").iterdir()):
-        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+    files = [file.relative_to(tmp_path / "a") for file in sorted((tmp_path / "a").rglob("*.*"))]
+    assert {"answer.html", "comparisons.csv"} < {file.name for file in files}
+    assert len(files) > 8
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
 def test_samples_may_come_later_and_go_before(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ def _run(asked: Asked) -> int:
     elif not asked["quiet"]:
         for line in _lines(done):
             print(line)
-        print(f"all {len(done.table):,} rows: {out / 'comparisons.csv'}")
+        print(
+            f"all {len(done.table):,} rows: {out / 'comparisons.csv'}; page: {out / 'answer.html'}"
+        )
     return 0
 
 

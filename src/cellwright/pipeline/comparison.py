@@ -7,16 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from cellwright.core.version import VERSION
 from cellwright.engine.files import write_atomic
-from cellwright.pipeline.experiment import experiment_of
+from cellwright.pipeline.experiment import Experiment, experiment_of
 from cellwright.pipeline.tables import csv_bytes
 from cellwright.stats.comparing import Comparison, compare_features
 from cellwright.stats.design import Remark, design_of
+from cellwright.stats.features import numbers
 from cellwright.stats.options import CompareOptions
 
-__all__ = ["COMPARISONS", "DESIGN_TABLE", "RECORD", "REPLICATES", "compare_sources"]
+__all__ = ["COMPARISONS", "DESIGN_TABLE", "PAGE", "RECORD", "REPLICATES", "compare_sources"]
 
+PAGE = "answer.html"
 COMPARISONS, DESIGN_TABLE, REPLICATES = "comparisons.csv", "design.csv", "replicates.csv"
 RECORD = "comparison.json"
 FORMAT = {"format": "cellwright-comparison", "version": 1}
@@ -32,7 +37,7 @@ def compare_sources(
     sources
         Folders of runs, or tables with a row a cell.
     out
-        Folder that gets `COMPARISONS`, `DESIGN_TABLE`, `REPLICATES` and `RECORD`.
+        Folder that gets `PAGE`, `COMPARISONS`, `DESIGN_TABLE`, `REPLICATES`, `RECORD`, and figures.
     options
         What was decided beforehand.
     samples
@@ -57,6 +62,7 @@ def compare_sources(
     comparison = compare_features(design, experiment.cells, experiment.of, options)
     comparison = comparison.with_remarks(remarks)
     _write(out, comparison)
+    _write_page(out, comparison, experiment)
     return comparison
 
 
@@ -70,6 +76,33 @@ def _write(out: Path, comparison: Comparison) -> None:
     for name, table in tables.items():
         write_atomic(out / name, csv_bytes(table), out)
     write_atomic(out / RECORD, (json.dumps(_record(comparison), indent=1) + "\n").encode(), out)
+
+
+def _write_page(out: Path, comparison: Comparison, experiment: Experiment) -> None:
+    """Write the page for people, and its figures."""
+    from cellwright.report.answer.data import answer_of
+    from cellwright.report.answer.page import build_answer
+
+    answer = answer_of(comparison, lambda feature: _values(comparison, experiment, feature))
+    files = (COMPARISONS, DESIGN_TABLE, REPLICATES, RECORD)
+    html, figures = build_answer(answer, files)
+    (out / "figures").mkdir(exist_ok=True)
+    for figure in figures:
+        write_atomic(out / "figures" / f"{figure.name}.svg", figure.svg.encode(), out)
+        write_atomic(out / "figures" / f"{figure.name}.csv", csv_bytes(figure.table), out)
+    write_atomic(out / PAGE, html.encode(), out)
+
+
+def _values(
+    comparison: Comparison, experiment: Experiment, name: str
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float64]]:
+    """Condition and value of every row of a feature."""
+    feature = next(one for one in comparison.features if one.name == name)
+    pictures = comparison.design.pictures
+    if feature.of == "pictures":
+        return pictures["condition"].to_numpy(object), numbers(feature, pictures)
+    told = pictures.set_index("picture")["condition"].reindex(experiment.of)
+    return told.fillna("").to_numpy(object), numbers(feature, experiment.cells)
 
 
 def _record(comparison: Comparison) -> dict[str, Any]:

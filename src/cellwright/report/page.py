@@ -17,7 +17,7 @@ from cellwright.report.template import Markup, asset, fill
 from cellwright.report.verdict import headline
 from cellwright.report.wording import visible
 
-__all__ = ["build_report", "content_policy", "html_text", "known_sections"]
+__all__ = ["TABULATOR", "build_report", "content_policy", "html_text", "inline", "known_sections"]
 
 TABULATOR = "vendor/tabulator-6.5.3"
 _SOURCE_MAP = re.compile(r"(?://# sourceMappingURL=\S*|/\*# sourceMappingURL=\S* \*/)\s*\Z")
@@ -52,8 +52,8 @@ def build_report(
     chosen = known_sections() if sections is None else sorted(sections, key=_place)
     made = [(section, section.render(data)) for section in chosen]
     shown = [(section, content) for section, content in made if content is not None]
-    styles = (_inline(f"{TABULATOR}/tabulator_simple.min.css"), _inline("report.css"))
-    scripts = (_inline(f"{TABULATOR}/tabulator.min.js"), _inline("report.js"))
+    styles = (inline(f"{TABULATOR}/tabulator_simple.min.css"), inline("report.css"))
+    scripts = (inline(f"{TABULATOR}/tabulator.min.js"), inline("report.js"))
     html = fill(
         "page.html.j2",
         title=headline(data),
@@ -80,7 +80,7 @@ def known_sections() -> list[Section]:
     return sorted(load_all("cellwright.sections").values(), key=_place)
 
 
-def _inline(path: str) -> str:
+def inline(path: str) -> str:
     """An asset as it stands in the page: a source map would be looked for on the disk."""
     return _SOURCE_MAP.sub("", asset(path)).strip()
 

@@ -1,0 +1,136 @@
+"""The page of a comparison says what the numbers say, and no more."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+
+from cellwright.report.answer.data import MOST_CELLS, Answer, answer_of
+from cellwright.report.answer.methods import sentences
+from cellwright.report.answer.page import build_answer
+from cellwright.report.answer.result import headline
+from cellwright.stats.comparing import compare_features
+from cellwright.stats.design import design_of
+from cellwright.stats.options import CompareOptions
+
+
+def answer(
+    effect: float = 1.0, *, replicates: int = 3, names: tuple[str, ...] = ("control", "drug"),
+    features: tuple[str, ...] = ("area_px",), **options: Any,
+) -> Answer:  # fmt: skip
+    """An experiment whose conditions differ by `effect` a step."""
+    random = np.random.default_rng(5)
+    rows = [(name, str(day)) for name in names for day in range(replicates)]
+    pictures = pd.DataFrame(rows, columns=["condition", "replicate"])
+    if not options.pop("known", True):
+        pictures["replicate"] = ""
+    pictures["picture"] = range(len(pictures))
+    pictures["image"], pictures["run"], pictures["n_cells"] = pictures.index.astype(str), "r", 900
+    of = np.repeat(np.arange(len(pictures)), 900)
+    step = np.array([names.index(name) for name, _ in rows]) * effect
+    cells = pd.DataFrame({name: random.normal(10 + step[of], 1) for name in features})
+    design = design_of(pictures, names[0])
+    plan = CompareOptions(reference=names[0], features=features, **options)
+    comparison = compare_features(design, cells, of, plan)
+    conditions = pictures["condition"].to_numpy(object)[of]
+
+    def values(name: str) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float64]]:
+        return conditions, cells[name].to_numpy(np.float64)
+
+    return answer_of(comparison, values)
+
+
+def page(made: Answer) -> str:
+    return build_answer(made, ["comparisons.csv"])[0]
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (answer(primary="area_px"), r"area_px: \+10\.\d % with drug"),
+        (answer(0.0, primary="area_px"), "area_px: no difference shown with drug"),
+        (answer(), "1 difference of 1 compared"),
+        (answer(0.0), "No difference shown in 1 comparison"),
+        (answer(replicates=2), "Differences, and no p: the design cannot carry one"),
+        (
+            answer(primary="area_px", names=("control", "low", "high")),
+            "area_px differs from control in 2 of 2 conditions",
+        ),
+    ],
+)
+def test_the_headline_is_the_result(made: Answer, words: str) -> None:
+    assert re.fullmatch(words, headline(made))
+
+
+def test_the_sentence_has_the_numbers_of_the_table() -> None:
+    made = answer(primary="area_px")
+    row = made.rows[0]
+    text = page(made)
+    assert f"p = {row['p']:.2g}, adjusted {row['p_adjusted']:.2g}" in text
+    assert "n = 3 and 3 replicates; paired t" in text
+    assert "No primary feature was named beforehand" not in text
+    assert "No primary feature was named beforehand" in page(answer())
+
+
+def test_without_replicates_the_page_says_so_first() -> None:
+    text = page(answer(known=False))
+    assert "No replicate is known, so there is no p" in text
+    assert "Cannot be tested" in text
+    assert "no test was made" in text
+    assert "p = " not in re.sub(r"would have claimed p = \S+", "", text.partition("<script")[0])
+
+
+def test_figures_have_their_numbers_and_cells_are_a_sample() -> None:
+    made = answer(features=("area_px", "perimeter_px"))
+    _, figures = build_answer(made, [])
+    assert [figure.name for figure in figures] == ["effects", "superplot_1", "superplot_2"]
+    cloud = figures[1].table
+    cells = cloud[cloud["what"] == "cell"]
+    assert cells.groupby("condition").size().tolist() == [MOST_CELLS, MOST_CELLS]
+    own = cloud[cloud["what"] == "replicate"]
+    assert len(own) == 6
+    known = made.comparison.replicates
+    name = cloud["feature"].iloc[0]
+    assert own["value"].tolist() == known.loc[known["feature"] == name, "value"].tolist()
+
+
+def test_methods_name_the_tests_that_were_made() -> None:
+    text = " ".join(sentences(answer(names=("c", "a", "b"), features=("area_px", "extent"))))
+    assert "by paired t tests of the replicates" in text
+    assert "Dunnett's procedure" in text
+    assert "Over the features they were adjusted by Holm's method" in text
+    text = " ".join(sentences(answer()))
+    assert "Dunnett" not in text
+    assert "Over the features" not in text
+
+
+def test_the_same_answer_has_the_same_bytes() -> None:
+    (one, figures), (other, again) = (build_answer(answer(), []) for _ in range(2))
+    assert one == other
+    assert [figure.svg for figure in figures] == [figure.svg for figure in again]
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+
+def test_hostile_names_are_text() -> None:
+    names = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>')
+    text = page(answer(names=names))
+    plain, hostile = _Tags(), _Tags()
+    plain.feed(page(answer()))
+    hostile.feed(text)
+    assert hostile.seen.count("script") == plain.seen.count("script")
+    assert hostile.seen.count("img") == plain.seen.count("img")
+    assert "&lt;script&gt;" in text
