@@ -132,6 +132,8 @@ _TABLE_ONLY = frozenset(
         "n_in_region", "n_border", "n_counted", "region_area_px", "region_area_mm2",
         "counted_area_px", "area_mean_px", "area_mean_weighted_px", "area_mean_weighted_um2",
         "density_per_mpx", "files", "nuclei_across_border", "cells_without_cytoplasm",
+        "gap_count", "gap_area_px", "gap_area_um2", "gap_share",
+        "nematic_order", "alignment_rad", "alignment", "alignment_local",
     }
 )  # fmt: skip
 """Columns of ``images.csv`` that the page shows elsewhere, or leaves to the file: the warnings

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -20,9 +22,13 @@ from cellwright.report.section import Figure
 from cellwright.report.template import Markup, fill
 from cellwright.report.wording import visible
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = ["effects"]
 
-_MOST_FEATURES, _MOST_CONDITIONS = 16, 6
+_MOST_FEATURES, _MOST_COLOURS, _MOST_ROWS = 16, 5, 48
+"""Features side by side; conditions that colours tell apart, beside the reference; rows in all."""
 _ROW_INCHES, _LONGEST = 0.3, 34
 _ALPHA = 0.05
 _CUT = 400.0
@@ -32,15 +38,17 @@ _CUT = 400.0
 def effects(answer: Answer) -> tuple[Markup, tuple[Figure, ...]] | None:
     """Draw the changes in percent; None where there are none."""
     rows = [row for row in answer.rows if not math.isnan(row["percent"])]
-    features = list(dict.fromkeys(row["feature"] for row in rows))[:_MOST_FEATURES]
-    known = [one.name for one in answer.comparison.design.others][:_MOST_CONDITIONS]
-    shown = [row for row in rows if row["feature"] in features and row["condition"] in known]
+    conditions = [one.name for one in answer.comparison.design.others]
+    most = min(_MOST_FEATURES, max(1, _MOST_ROWS // max(1, len(conditions))))
+    features = list(dict.fromkeys(row["feature"] for row in rows))[:most]
+    shown = [row for row in rows if row["feature"] in features]
     if not shown:
         return None
+    shown.sort(key=lambda row: (features.index(row["feature"]), conditions.index(row["condition"])))
     table = pd.DataFrame(shown)[
         ["feature", "condition", "percent", "percent_low", "percent_high", "p_adjusted"]
-    ]
-    svg = _draw(table, features, known)
+    ].head(4 * _MOST_ROWS)
+    svg = _draw(table, features, conditions)
     drawing = page_svg(svg, "effects", _description(table))
     caption = (
         "Change against the reference, in percent, with its interval over replicates (from their "
@@ -51,31 +59,41 @@ def effects(answer: Answer) -> tuple[Markup, tuple[Figure, ...]] | None:
 
 
 def _draw(table: pd.DataFrame, features: list[str], conditions: list[str]) -> str:
-    step = 0.8 / max(len(conditions), 1)
+    """Conditions by colour; where there are too many to tell apart, each in a row of its own."""
+    by_colour = len(conditions) <= _MOST_COLOURS
+    inks = colours(len(conditions) + 1)[1:]  # the first is the reference's, as in all figures
+    labels: list[str] = []
     with drawing_style("effects"):
-        inches = _ROW_INCHES * len(features) * max(1.0, len(conditions) * 0.6)
-        figure, axes = new_drawing(1.1 + inches)
+        count = len(features) * max(1.0, len(conditions) * 0.6) if by_colour else len(table)
+        figure, axes = new_drawing(1.1 + _ROW_INCHES * count)
         axes.axvline(0, color=INK, lw=1)
-        for place, (name, colour) in enumerate(
-            zip(conditions, colours(len(conditions) + 1)[1:], strict=True)  # as in all figures
-        ):
-            here = table[table["condition"] == name]
-            for row in here.to_dict("records"):
-                y = features.index(row["feature"]) + (place + 0.5) * step - 0.4
-                low, high = row["percent_low"], row["percent_high"]
-                if not math.isnan(low):
-                    axes.plot([max(low, -100), min(high, _CUT)], [y, y], color=colour, lw=1.6)
-                filled = row["p_adjusted"] < _ALPHA
-                axes.plot(min(row["percent"], _CUT), y, "o", ms=6.5, mec=colour, mew=1.6,
-                          mfc=colour if filled else "white")  # fmt: skip
-            axes.plot([], [], "o", color=colour, label=visible(name, _LONGEST))
-        axes.set_yticks(range(len(features)), [visible(name, _LONGEST) for name in features])
-        axes.set_ylim(len(features) - 0.4, -0.6)
+        for row in table.to_dict("records"):
+            place = conditions.index(row["condition"])
+            if by_colour:
+                y = features.index(row["feature"]) + (place + 0.5) * 0.8 / len(conditions) - 0.4
+            else:
+                y = float(len(labels))
+                labels.append(f"{visible(row['feature'], 24)}, {visible(row['condition'], 24)}")
+            _mark(axes, row, y, inks[place])
+        axes.set_yticks(range(len(labels or features)),
+                        labels or [visible(name, _LONGEST) for name in features])  # fmt: skip
+        axes.set_ylim(len(labels or features) - 0.4, -0.6)
         axes.set_xlabel("change against the reference, %")
         tidy_axes(axes, grid="x")
-        if len(conditions) > 1:
+        if by_colour and len(conditions) > 1:
+            for name, ink in zip(conditions, inks, strict=True):
+                axes.plot([], [], "o", color=ink, label=visible(name, _LONGEST))
             figure.legend(loc="outside upper left", ncols=min(len(conditions), 4), frameon=False)
         return svg_text(figure)
+
+
+def _mark(axes: Axes, row: Mapping[Any, Any], y: float, ink: str) -> None:
+    low, high = row["percent_low"], row["percent_high"]
+    if not math.isnan(low):
+        axes.plot([max(low, -100), min(high, _CUT)], [y, y], color=ink, lw=1.6)
+    filled = row["p_adjusted"] < _ALPHA
+    axes.plot(min(row["percent"], _CUT), y, "o", ms=6.5, mec=ink, mew=1.6,
+              mfc=ink if filled else "white")  # fmt: skip
 
 
 def _description(table: pd.DataFrame) -> str:

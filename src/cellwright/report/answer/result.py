@@ -114,7 +114,8 @@ def _sentence(row: Row, level: float) -> str:
     against = visible(row["reference"], _LONGEST)
     means = f"{rounded(row['mean'])}{unit} against {rounded(row['mean_reference'])}{unit}"
     if math.isnan(row["p"]):
-        return f"{feature} is {means} in {condition} and {against} ({_change(row)}). {row['note']}."
+        why = row["note"][:1].upper() + row["note"][1:]
+        return f"{feature} is {means} in {condition} and {against} ({_change(row)}). {why}."
     interval = span(row["ci_low"], row["ci_high"])
     shown = "differs" if row["p_adjusted"] < _ALPHA else "is not shown to differ"
     return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -19,6 +21,9 @@ from cellwright.report.drawing import (
 from cellwright.report.section import Figure
 from cellwright.report.template import Markup, fill
 from cellwright.report.wording import quantity, visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["superplots"]
 
@@ -93,7 +98,7 @@ def _units(replicates: pd.DataFrame) -> list[str]:
     return sorted(set(replicates["replicate"]))
 
 
-def _join_pairs(axes, replicates: pd.DataFrame, names: list[str]) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001 - matplotlib is imported late
+def _join_pairs(axes: Axes, replicates: pd.DataFrame, names: list[str]) -> None:
     """Lines between the conditions of a replicate, from row to row."""
     for unit in _units(replicates):
         own = replicates[replicates["replicate"] == unit].set_index("condition")["value"]
