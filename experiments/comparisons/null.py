@@ -1,10 +1,11 @@
 """False claims, intervals and power of comparisons over replicates: ``null.py TABLE OUT``.
 
 TABLE is ``cells_by_treatment.csv`` of the set ``bbb``. The areas of its untreated cells are dealt
-into replicates of 50 to 300 cells; each replicate is larger or smaller as a whole, by a normal effect
-on the logarithm as large as the intra-class correlation says; and half of the replicates are
-called treated. So nothing differs, and every claim is false. For power, the treated ones are made
-larger by as much as the test on the true means of the replicates finds in about 80 %.
+into replicates of 50 to 300 cells; each replicate is larger or smaller as a whole, by a normal
+effect on the logarithm as large as the intra-class correlation says; and half of the replicates
+are called treated. So nothing differs, and every claim is false. For power, the treated ones are
+made larger, by an effect that the test on the true means of the replicates finds in a third to
+four fifths.
 """
 
 from __future__ import annotations
