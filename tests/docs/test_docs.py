@@ -146,7 +146,7 @@ def test_every_column_is_in_the_reference(site: Path) -> None:
         places=True,
         times=True,
         compartments=True,
-        features=("texture", "spots"),
+        features=("texture", "spots", "junctions"),
     )
     assert len(columns) > 80
     for column in columns:

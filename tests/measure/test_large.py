@@ -20,6 +20,7 @@ from cellwright.measure import large
 from cellwright.measure import separation as separation_module
 from cellwright.measure.feature import Feature, LargePicture, Parts, Window
 from cellwright.measure.intensity import FEATURE as INTENSITY
+from cellwright.measure.junctions import FEATURE as JUNCTIONS
 from cellwright.measure.large import locate_cells, measure_large
 from cellwright.measure.median import MedianSearch
 from cellwright.measure.neighbours import FEATURE as NEIGHBOURS
@@ -29,6 +30,7 @@ from cellwright.measure.separation import coverage, large_coverage, large_separa
 from cellwright.measure.spots import FEATURE as SPOTS
 from cellwright.measure.table import measure_plane
 from cellwright.measure.texture import FEATURE as TEXTURE
+from cellwright.simulate.monolayer import simulate_monolayer
 
 SQUARE = Spacing(y=0.5, x=0.5)
 
@@ -104,6 +106,15 @@ def test_families_on_request_as_well() -> None:
     assert whole["texture_entropy_fine_GFP"].notna().any()
     assert (whole["spot_count_GFP"] > 0).any()
     same(measure_large(labels, planes, SQUARE, features, block=32), whole)
+
+
+@pytest.mark.parametrize("block", [32, 50, 1000])
+def test_junctions_have_the_threshold_of_the_whole_picture(block: int) -> None:
+    picture, labels = simulate_monolayer((150, 180), 30, seed=2, broken=0.3, gaps=0.1)
+    planes, features = {"ZO1": picture, "red": 3.0 * picture}, {"junctions": JUNCTIONS}
+    whole = measure_plane(labels, planes, SQUARE, features)
+    assert whole["junction_continuity_ZO1"].notna().sum() > 20
+    same(measure_large(labels, planes, SQUARE, features, block=block), whole)
 
 
 @settings(deadline=None, max_examples=40)

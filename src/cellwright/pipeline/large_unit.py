@@ -22,6 +22,7 @@ from cellwright.io.region_file import read_region
 from cellwright.measure.counting import count_plane
 from cellwright.measure.filters import apply_rules, parse_rule
 from cellwright.measure.large import BLOCK, locate_cells, measure_large
+from cellwright.measure.layer import find_gaps, layer_facts
 from cellwright.measure.separation import large_coverage, large_separation
 from cellwright.measure.table import loaded_features
 from cellwright.pipeline.choice import COLOUR
@@ -350,5 +351,7 @@ def _measure_step(unit: Unit, picture: _Picture, read: Step, labelled: Step) -> 
             "flat": [],
         }
         table = table.assign(**counted.columns)
+        layer = layer_facts(find_gaps(labels, BLOCK), table)
+        facts["layer"] = {n: number(v) for n, v in layer.items()}
         files |= write_step_file(Path(unit.steps), key, "npz", packed(table))
     return Step("measure", key, files, facts)

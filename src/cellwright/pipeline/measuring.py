@@ -18,6 +18,7 @@ from cellwright.engine.run_folder import step_file, write_step_file
 from cellwright.io.region_file import read_region
 from cellwright.measure.compartments import measure_compartments
 from cellwright.measure.counting import count_plane
+from cellwright.measure.layer import find_gaps, layer_facts
 from cellwright.measure.separation import coverage, separation
 from cellwright.measure.table import loaded_features, measure_plane
 from cellwright.pipeline.filtering import NUCLEUS, filtered, nuclei_of
@@ -95,6 +96,8 @@ def _tables(
         "flat": [name for name in planes.measured if name not in planes.channels],
     }
     table = table.assign(**counted.columns)
+    layer = layer_facts(find_gaps(cells), table)
+    facts["layer"] = {name: number(value) for name, value in layer.items()}
     if nuclei is None:
         return _Measured({"npz": table}, facts)
     found = measure_compartments(nuclei, cells, planes.measured, unit.spacing)

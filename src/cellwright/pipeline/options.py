@@ -59,7 +59,7 @@ class AnalyzeOptions(Options):
     )
     features: tuple[str, ...] = Field(
         (),
-        description="Measurements on request: texture, spots, or of one channel, as "
+        description="Measurements on request: texture, spots, junctions, or of one channel, as "
         "spots=GFP; may be given several times.",
     )
     positive: tuple[str, ...] = Field(

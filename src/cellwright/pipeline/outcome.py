@@ -15,6 +15,7 @@ from cellwright.io.file_set import FileSet
 from cellwright.io.inputs import Skipped
 from cellwright.measure.compartments import NUCLEUS_COLUMNS, compartment_columns
 from cellwright.measure.counting import COUNTING_COLUMNS
+from cellwright.measure.layer import LAYER_COLUMNS
 from cellwright.measure.table import declared, loaded_features
 from cellwright.pipeline.choice import COLOUR
 from cellwright.pipeline.described import classes_of, is_described
@@ -235,6 +236,9 @@ _IMAGE_COLUMNS = {
 # Only where a picture of the run has something in them.
 _IMAGE_COLUMNS_WHERE_KNOWN = {
     "plate": "str", "well": "str", "field": "str", "files": "int", "unlike": "float",
+    "gap_count": "float", "gap_area_px": "float", "gap_area_um2": "float", "gap_share": "float",
+    "nematic_order": "float", "alignment_rad": "float", "alignment": "float",
+    "alignment_local": "float",
     "n_nuclei": "int",
     "nuclei_outside": "int", "nuclei_across_border": "int", "cells_without_nucleus": "int",
     "cells_with_several_nuclei": "int", "cells_without_cytoplasm": "int",
@@ -299,6 +303,7 @@ def _row(outcome: Outcome, checks: Sequence[str]) -> dict[str, Any]:
         **{name: worst[name]["value"] for name in checks if name in worst},
         **_unlike(outcome),
         **_counted(measured, pixel_area),
+        **_layer(measured, pixel_area),
         **_related(measured),
     }
 
@@ -333,6 +338,19 @@ def _counted(measured: Sequence[Mapping[str, Any]], pixel_area: float | None) ->
             "area_mean_weighted_um2": row["area_mean_weighted_px"] * pixel_area,
         }
     return row
+
+
+def _layer(measured: Sequence[Mapping[str, Any]], pixel_area: float | None) -> dict[str, float]:
+    """Gaps and alignment, the median over all frames; what is not known is left out."""
+    facts = [m["layer"] for m in measured if "layer" in m]
+    row = {column.name: _median([f[column.name] for f in facts]) for column in LAYER_COLUMNS}
+    # An axis has no median: 0 and π are the same.
+    angles = [f["alignment_rad"] for f in facts if f["alignment_rad"] is not None]
+    if angles:
+        row["alignment_rad"] = float(np.angle(np.exp(2j * np.array(angles)).mean()) / 2.0 % np.pi)
+    if pixel_area is not None:
+        row["gap_area_um2"] = row["gap_area_px"] * pixel_area
+    return {name: value for name, value in row.items() if not np.isnan(value)}
 
 
 def _related(measured: Sequence[Mapping[str, Any]]) -> dict[str, int]:

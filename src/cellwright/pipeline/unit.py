@@ -31,7 +31,7 @@ __all__ = [
 PLANES_VERSION = 2
 QUALITY_VERSION = 3
 SEGMENT_VERSION = 2
-MEASURE_VERSION = 2
+MEASURE_VERSION = 3
 
 
 @dataclass(frozen=True)

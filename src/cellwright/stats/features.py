@@ -13,21 +13,23 @@ import pandas as pd
 
 from cellwright.core.columns import CHANCE, FOUND, IDENTITY, PLACE, TIME, Column, physical
 from cellwright.core.errors import UsageError
+from cellwright.measure.layer import LAYER_COLUMNS
 from cellwright.measure.table import installed_features
 from cellwright.stats.design import DESIGN
 
-__all__ = ["COUNTS", "Feature", "chosen", "numbers"]
+__all__ = ["OF_PICTURES", "Feature", "chosen", "numbers"]
 
 Of = Literal["cells", "pictures"]
 
 SHARE = "share_"
 """Beginning of the names of shares: of a class, or of cells with a property."""
 
-COUNTS = (
+OF_PICTURES = (
     Column("n_cells", "1", "Cells per picture, as the label image shows them"),
     Column("density_per_mm2", "1/mm²", "Cells per area, unbiased by the border"),
     Column("density_per_mpx", "1/Mpx", "Cells per area, unbiased by the border", power=-2),
     Column("coverage", "1", "Share of the pixels that cells cover"),
+    *(column for column in LAYER_COLUMNS if column.comparable),
 )
 """Numbers of pictures that may be compared."""
 
@@ -113,7 +115,7 @@ def _said(value: object) -> str:
 
 
 def _offered(cells: pd.DataFrame, pictures: pd.DataFrame) -> Iterable[Feature]:
-    for column in COUNTS if (pictures["image"] != "").all() else ():
+    for column in OF_PICTURES if (pictures["image"] != "").all() else ():
         if column.name in pictures and _has_numbers(pictures[column.name]):
             yield Feature(column.name, column.name, "pictures", column.unit, column.meaning)
     known = _Known()
