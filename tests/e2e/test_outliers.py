@@ -78,8 +78,23 @@ def test_odd_cells_are_found_with_reasons(run: Path, tmp_path: Path) -> None:
 def test_the_same_cells_have_the_same_bytes(run: Path, tmp_path: Path) -> None:
     for name in "ab":
         cellwright.outliers(run, tmp_path / name, reference="control")
-    for file in sorted((tmp_path / "a").iterdir()):
-        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+    files = [file.relative_to(tmp_path / "a") for file in sorted((tmp_path / "a").rglob("*.*"))]
+    assert {"odd.html", "outliers.csv", "odd_map.svg"} < {file.name for file in files}
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_the_page_shows_pictures_crops_and_the_share(run: Path, tmp_path: Path) -> None:
+    done = cellwright.outliers(run, tmp_path / "o", reference="control", rate=0.05)
+    text = (tmp_path / "o" / "odd.html").read_text("utf-8")
+    odd = int(done.table["is_outlier"].sum())
+    assert f"<h1>{odd} of " in text
+    assert text.count('class="card"') == 4  # two conditions, two pictures each
+    assert text.count('<img src="data:image/png;base64,') == 4 + min(odd, 24)
+    assert text.count("most odd cells</p>") == text.count("in the middle</p>") == 2
+    numbers = read_table(tmp_path / "o" / "figures" / "odd_shares.csv")
+    assert numbers["n_outliers"].sum() == odd
+    assert len(numbers) == 6
 
 
 def test_a_rate_that_cannot_be_had_is_refused_and_the_usual_one_gives_way(
@@ -123,6 +138,7 @@ def test_a_table_without_wells_says_what_the_rate_rests_on(tmp_path: Path) -> No
         path, tmp_path / "o", reference="c", rename=("area=area_px",), rate=0.05
     )
     assert done.what == "cells"
+    assert "data:image/png" not in (tmp_path / "o" / "odd.html").read_text("utf-8").split("<svg")[0]
     assert "holds only if cells are independent" in " ".join(one.text for one in done.remarks)
     share = done.table.groupby("condition")["is_outlier"].mean()
     assert 0.03 < share["c"] < 0.07

@@ -32,6 +32,7 @@ def _run(asked: Asked) -> int:
         for line in _lines(done):
             print(line)
         print(f"all {len(done.table):,} cells: {out / 'outliers.csv'}")
+        print(f"page: {out / 'odd.html'}")
     return 0
 
 

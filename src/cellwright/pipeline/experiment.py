@@ -17,7 +17,7 @@ from cellwright.io.samples import KNOWN_COLUMNS, SampleRow, Samples, read_sample
 from cellwright.pipeline.run import Run
 from cellwright.stats.design import DESIGN
 
-__all__ = ["Experiment", "experiment_of"]
+__all__ = ["Experiment", "experiment_of", "names_of"]
 
 _TABLES = (".csv", ".parquet")
 _USED = ("done", "warned")
@@ -84,7 +84,7 @@ def experiment_of(
     """
     if not sources:
         raise UsageError("there is nothing to compare", remedy="name a run, or a table of cells")
-    names = _names(sources)
+    names = names_of(sources)
     parts = [_part(source, name, rename, kind) for source, name in zip(sources, names, strict=True)]
     remarks = [text for part in parts for text in part.remarks]
     runs = tuple(record for part in parts for record in part.runs)
@@ -105,7 +105,7 @@ def experiment_of(
     return Experiment(cells, pictures, of, runs, tuple(dict.fromkeys(remarks)))
 
 
-def _names(sources: Sequence[Path]) -> list[str]:
+def names_of(sources: Sequence[Path]) -> list[str]:
     """A name for each source: that of its file or folder, numbered where several share it."""
     plain = [source.resolve().name for source in sources]
     if len({source.resolve() for source in sources}) < len(sources):

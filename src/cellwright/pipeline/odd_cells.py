@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cellwright.core.errors import UsageError
+from cellwright.core.errors import CellwrightError, UsageError
 from cellwright.core.version import VERSION
 from cellwright.engine.files import write_atomic
-from cellwright.pipeline.experiment import Experiment, experiment_of
+from cellwright.pipeline.experiment import Experiment, experiment_of, names_of
+from cellwright.pipeline.run import Run
 from cellwright.pipeline.tables import csv_bytes
 from cellwright.stats.comparing import Comparison, compare_features
 from cellwright.stats.design import Design, Remark, design_of
@@ -24,13 +27,19 @@ from cellwright.stats.outliers.finding import Cells, Found, find
 from cellwright.stats.outliers.options import USUAL_RATE, OutlierOptions
 from cellwright.stats.outliers.traits import Trait, traits_of
 
-__all__ = ["OUTLIERS", "RECORD", "SHARES", "OddCells", "find_in_sources"]
+if TYPE_CHECKING:
+    from cellwright.report.odd_cells.data import Read
 
+__all__ = ["OUTLIERS", "PAGE", "RECORD", "SHARES", "OddCells", "find_in_sources"]
+
+PAGE = "odd.html"
 OUTLIERS, SHARES, RECORD = "outliers.csv", "outlier_shares.csv", "outliers.json"
 FORMAT = {"format": "cellwright-outliers", "version": 1}
 SHARE = "share_outlier"
 """What the share is called in `SHARES`."""
 
+_LARGEST = 2**26
+"""Pixels of a picture whose labels are drawn."""
 _BORDER = "touches_border"
 _CUT = "not judged: the frame of the picture cuts it"
 _UNMEASURED = "not judged: {} not known"
@@ -76,7 +85,7 @@ def find_in_sources(
     sources
         Folders of runs, or tables with a row a cell.
     out
-        Folder that gets `OUTLIERS`, `SHARES` and `RECORD`.
+        Folder that gets `PAGE`, `OUTLIERS`, `SHARES`, `RECORD`, and figures.
     options
         What was decided beforehand.
     samples
@@ -107,6 +116,7 @@ def find_in_sources(
         table, shares, rate, found.groups, what, tuple(traits), (*design.remarks, *remarks)
     )
     _write(out, odd, options)
+    _write_page(out, odd, sources, found)
     return odd
 
 
@@ -238,6 +248,48 @@ def _shares(
     cells = pd.DataFrame({SHARE: table["is_outlier"].astype(np.float64).where(judged)})
     plan = CompareOptions(reference=options.reference, features=(SHARE,), unit=options.unit)
     return compare_features(design, cells, experiment.of, plan)
+
+
+def _write_page(out: Path, odd: OddCells, sources: Sequence[Path], found: Found) -> None:
+    """Write the page for people, and its figures."""
+    from cellwright.report.odd_cells.data import OddPage
+    from cellwright.report.odd_cells.page import build_odd_page
+
+    runs = {
+        name: Run(source) for name, source in zip(names_of(sources), sources, strict=True)
+        if source.is_dir()
+    }  # fmt: skip
+    table = odd.table if "run" in odd.table else odd.table.assign(run=next(iter(runs), ""))
+    page = OddPage(
+        table, found.places, odd.shares, odd.rate, odd.groups, odd.what,
+        [(one.severity, one.text) for one in odd.remarks],
+        _reader(runs) if runs else None,
+    )  # fmt: skip
+    html, figures = build_odd_page(page)
+    (out / "figures").mkdir(exist_ok=True)
+    for figure in figures:
+        write_atomic(out / "figures" / f"{figure.name}.svg", figure.svg.encode(), out)
+        write_atomic(out / "figures" / f"{figure.name}.csv", csv_bytes(figure.table), out)
+    write_atomic(out / PAGE, html.encode(), out)
+
+
+def _reader(runs: Mapping[str, Run]) -> Read:
+    """Give labels of one frame; nothing where they are gone, or too large for a small picture."""
+
+    @lru_cache(maxsize=2)
+    def read(run: str, image: str, frame: int) -> npt.NDArray[np.integer] | None:
+        try:
+            labels = runs[run].labels(image)
+        except (CellwrightError, OSError, KeyError):
+            return None
+        shape = labels.data.shape[-2:]
+        if labels.axes not in {"YX", "TYX"} or np.prod(shape, dtype=np.int64) > _LARGEST:
+            return None
+        every = slice(None)
+        place = (frame, every, every) if labels.axes == "TYX" else (every, every)
+        return np.asarray(labels.data[place])
+
+    return read
 
 
 def _write(out: Path, odd: OddCells, options: OutlierOptions) -> None:

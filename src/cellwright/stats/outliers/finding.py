@@ -67,6 +67,8 @@ class Found:
         be as unlike or more.
     normal
         (N, F) normal scores of the features.
+    places
+        (N, 2) in the plane in which reference cells vary most.
     reason, doubt
         In words; of unlike cells only, see `cellwright.stats.outliers.reasons`.
     groups
@@ -76,6 +78,7 @@ class Found:
     score: Numbers
     p: Numbers
     normal: Numbers
+    places: Numbers
     reason: list[str]
     doubt: list[str]
     groups: int
@@ -152,6 +155,7 @@ def _found(
     p[scored] = calibration(score[scored])
     normal = np.full(cells.values.shape, np.nan)
     normal[scored] = scale(cells.values[scored])
+    places = _places(normal, cells.is_reference & scored)
     unlike = np.flatnonzero(scored & (p <= rate))
     reason, doubt = [""] * score.size, [""] * score.size
     said = reasons(normal[unlike], cells.values[unlike], cells.names, cells.units)
@@ -160,4 +164,15 @@ def _found(
         unlike, said, doubts_of(normal[unlike], cells.names, confidence), strict=True
     ):
         reason[place], doubt[place] = text, hint
-    return Found(score, p, normal, reason, doubt, calibration.groups)
+    return Found(score, p, normal, places, reason, doubt, calibration.groups)
+
+
+def _places(normal: Numbers, reference: npt.NDArray[np.bool_]) -> Numbers:
+    """The two principal directions of reference cells, the largest part of each positive."""
+    if normal.shape[1] < 2:
+        return np.column_stack([normal[:, 0], np.where(np.isnan(normal[:, 0]), np.nan, 0.0)])
+    _, directions = np.linalg.eigh(np.cov(normal[reference], rowvar=False))
+    turn = directions[:, :-3:-1]
+    signs = np.sign(turn[np.argmax(np.abs(turn), axis=0), [0, 1]])
+    found: Numbers = normal @ (turn * signs)
+    return found

@@ -1,0 +1,1 @@
+"""The page of odd cells: how many, which, and what they look like."""

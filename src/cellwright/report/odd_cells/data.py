@@ -1,0 +1,96 @@
+"""What the page of odd cells is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cellwright.stats.comparing import Comparison
+
+__all__ = ["Field", "OddPage", "Read", "chosen_fields", "oddest"]
+
+Read = Callable[[str, str, int], npt.NDArray[np.integer] | None]
+"""Gives the labels, (Y, X), of a run, picture and frame; None where there are none."""
+
+EACH = 2
+"""Pictures of a condition that are shown: the one in the middle, and that with most odd cells."""
+MOST_FIELDS = 24
+CROPS = 24
+"""Of the oddest cells."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A picture that is shown, and why."""
+
+    run: str
+    image: str
+    frame: int
+    condition: str
+    why: str
+    odd: int
+    judged: int
+
+
+@dataclass(frozen=True, eq=False)
+class OddPage:
+    """All that the page shows.
+
+    Attributes
+    ----------
+    table
+        One row a cell, as in ``outliers.csv``, with ``run``.
+    places
+        (N, 2) of each cell in the plane in which reference cells vary most; NaN where not judged.
+    shares
+        Of odd cells, compared between the conditions.
+    rate, groups, what
+        Rate of false alarms, and by how many of what it was calibrated.
+    said
+        What is to be known: severity and text.
+    read
+        Gives labels; None for tables that know no pictures.
+    """
+
+    table: pd.DataFrame
+    places: npt.NDArray[np.float64]
+    shares: Comparison
+    rate: float
+    groups: int
+    what: str
+    said: Sequence[tuple[str, str]]
+    read: Read | None
+
+
+def chosen_fields(page: OddPage) -> list[Field]:
+    """Pictures to show, by rule: of each condition the one in the middle and the oddest."""
+    judged = page.table[page.table["p"].notna() & (page.table["image"] != "")]
+    found: list[Field] = []
+    for one in page.shares.design.conditions:
+        here = judged[judged["condition"] == one.name]
+        counts = here.groupby(["run", "image", "frame"], sort=True)["is_outlier"]
+        tally = counts.agg(["sum", "size"]).reset_index()
+        if not len(tally):
+            continue
+        tally["share"] = tally["sum"] / tally["size"]
+        ordered = tally.sort_values("share", kind="stable").reset_index(drop=True)
+        places = {(len(ordered) - 1) // 2: "in the middle", len(ordered) - 1: "most odd cells"}
+        for place, why in list(places.items())[:EACH]:
+            row = ordered.to_dict("records")[place]
+            found.append(
+                Field(
+                    str(row["run"]), str(row["image"]), int(row["frame"]), one.name, why,
+                    int(row["sum"]), int(row["size"]),
+                )
+            )  # fmt: skip
+    return found[:MOST_FIELDS]
+
+
+def oddest(page: OddPage) -> pd.DataFrame:
+    """The oddest cells, the first of equals in the order of the table."""
+    odd = page.table[page.table["is_outlier"]]
+    return odd.sort_values("score", ascending=False, kind="stable").head(CROPS)

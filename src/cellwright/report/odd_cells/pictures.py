@@ -1,0 +1,128 @@
+"""Odd cells in blue, usual ones in black, as labels have them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import ndimage
+
+from cellwright.report.gallery import data_address
+from cellwright.report.odd_cells.data import OddPage, chosen_fields, oddest
+from cellwright.report.outlines import nearest, png
+from cellwright.report.template import Markup, fill
+from cellwright.report.wording import counted, visible
+
+__all__ = ["crops", "fields"]
+
+Integers = npt.NDArray[np.integer]
+
+_GROUND, _BORDER = (255, 255, 255), (255, 255, 255)
+_USUAL, _ODD, _UNJUDGED, _OTHER = (38, 44, 50), (0, 114, 178), (200, 206, 211), (216, 221, 225)
+"""Okabe and Ito's blue; greys for cells that were not judged, and for neighbours in a crop."""
+_SIDE, _CROP = 640, 132
+_RIM = 0.35
+"""Around a cell in its crop, as a share of its longer side."""
+
+
+def fields(page: OddPage) -> Markup | None:
+    """Whole pictures; None where no labels are known."""
+    if page.read is None:
+        return None
+    cards = []
+    for field in chosen_fields(page):
+        labels = page.read(field.run, field.image, field.frame)
+        if labels is None:
+            continue
+        here = page.table[
+            (page.table["run"] == field.run)
+            & (page.table["image"] == field.image)
+            & (page.table["frame"] == field.frame)
+        ]
+        picture = png(_reduced(_coloured(labels, here)))
+        cards.append(
+            {
+                "picture": data_address(picture),
+                "role": field.why,
+                "name": visible(field.image),
+                "facts": f"{visible(field.condition, 40)}: {field.odd} of "
+                f"{counted(field.judged, 'cell')} odd",
+                "alternative": f"Cells of {visible(field.image, 60)}: {field.odd} odd ones in blue",
+            }
+        )
+    return fill("odd_fields.html.j2", cards=cards) if cards else None
+
+
+def crops(page: OddPage) -> Markup | None:
+    """The oddest cells, each with its reason; None where no labels are known."""
+    if page.read is None:
+        return None
+    cards = []
+    for row in oddest(page).to_dict("records"):
+        labels = page.read(str(row["run"]), str(row["image"]), int(row["frame"]))
+        picture = _crop(labels, int(row["label"])) if labels is not None else None
+        if picture is None:
+            continue
+        cards.append(
+            {
+                "picture": data_address(png(picture)),
+                "role": visible(row["condition"], 40)
+                + (f", {row['doubt']}" if row["doubt"] else ""),
+                "name": f"{visible(row['image'])}, {row['label']}",
+                "facts": f"{visible(row['condition'], 40)}: {visible(row['reason'])}",
+                "alternative": f"Outline of cell {row['label']}: {visible(row['reason'], 80)}",
+            }
+        )
+    return fill("odd_crops.html.j2", cards=cards) if cards else None
+
+
+def _coloured(labels: Integers, cells: pd.DataFrame) -> npt.NDArray[np.uint8]:
+    """Cells by what they are, with a line of ground between neighbours."""
+    colours = np.full((int(labels.max()) + 1, 3), _UNJUDGED, np.uint8)
+    colours[0] = _GROUND
+    known = cells["label"].to_numpy(np.int64)
+    kept = known < len(colours)
+    judged = cells["p"].notna().to_numpy() & kept
+    colours[known[judged]] = _USUAL
+    colours[known[cells["is_outlier"].to_numpy(bool) & kept]] = _ODD
+    picture = colours[labels]
+    picture[_edges(labels)] = _BORDER
+    return picture
+
+
+def _edges(labels: Integers) -> npt.NDArray[np.bool_]:
+    """Pixels whose neighbour below or to the right is of another cell."""
+    edge = np.zeros(labels.shape, bool)
+    edge[:-1] |= labels[:-1] != labels[1:]
+    edge[:, :-1] |= labels[:, :-1] != labels[:, 1:]
+    return edge
+
+
+def _reduced(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """At most `_SIDE` pixels a side."""
+    height, width = picture.shape[:2]
+    factor = max(height, width) / _SIDE
+    if factor <= 1:
+        return picture
+    return np.asarray(nearest(picture, round(height / factor), round(width / factor)), np.uint8)
+
+
+def _crop(labels: Integers, label: int) -> npt.NDArray[np.uint8] | None:
+    """A cell in blue among its neighbours in grey, in a square."""
+    found = ndimage.find_objects(labels, label)
+    place: Any = found[label - 1] if 0 < label <= len(found) else None
+    if place is None:
+        return None
+    rows, columns = place
+    side = max(rows.stop - rows.start, columns.stop - columns.start)
+    half = int(side * (0.5 + _RIM)) + 2
+    middle = [(part.start + part.stop) // 2 for part in (rows, columns)]
+    padded = np.pad(labels, half)
+    window = padded[middle[0] : middle[0] + 2 * half, middle[1] : middle[1] + 2 * half]
+    picture = np.full((*window.shape, 3), _GROUND, np.uint8)
+    picture[window > 0] = _OTHER
+    picture[_edges(window)] = _BORDER
+    picture[window == label] = _ODD
+    return np.asarray(nearest(picture, _CROP, _CROP), np.uint8)
