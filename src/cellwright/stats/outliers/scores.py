@@ -20,7 +20,7 @@ Score = Callable[[Numbers], Numbers]
 WayName = Literal["surprise", "autoencoder", "reconstruction", "isolation-forest", "mahalanobis"]
 
 NEIGHBOURS = 15
-MOST_KNOWN = 20_000
+MOST_KNOWN = 5_000
 """Reference cells that neighbours are looked for among, an even sample of more."""
 THIN = 0.02
 """Variance of a direction below which it is rounding rather than shape: features of one outline are
@@ -56,7 +56,7 @@ def surprise(known: Numbers) -> Score:
     out in many features at once. Both are ranked among the reference cells and their surprises
     (-log of the share that lies as far) added, as R. A. Fisher does with p values.
     """
-    from scipy.spatial import KDTree
+    from sklearn.neighbors import NearestNeighbors
 
     spread, directions = np.linalg.eigh(np.atleast_2d(np.cov(known, rowvar=False)))
     kept = spread > THIN
@@ -65,23 +65,24 @@ def surprise(known: Numbers) -> Score:
     turn = directions[:, kept] / np.sqrt(np.maximum(spread[kept], 1e-12))
     places = known @ turn
     sample = places[np.unique(np.linspace(0, len(places) - 1, MOST_KNOWN).astype(np.int64))]
-    tree = KDTree(sample)
     count = min(NEIGHBOURS, len(sample) - 1)
+    # all pairs: in so many directions a tree is slower by far
+    others = NearestNeighbors(n_neighbors=count + 1, algorithm="brute").fit(sample)
 
-    def near(cells: Numbers, skip: int = 0) -> Numbers:
-        distances = tree.query(cells @ turn, k=range(1 + skip, 1 + skip + count), workers=1)[0]
-        mean: Numbers = np.mean(distances, axis=1)
+    def near(places: Numbers, skip: int = 0) -> Numbers:
+        distances = others.kneighbors(places)[0]
+        mean: Numbers = np.mean(distances[:, skip : skip + count], axis=1)
         return mean
 
     def far(cells: Numbers) -> Numbers:
         found: Numbers = np.sum(cells**2, axis=1)
         return found
 
-    own_near = near(known, skip=1)  # a cell is no neighbour of its own
+    own_near = near(sample, skip=1)  # a cell is no neighbour of its own
     own_far = far(known)
 
     def score(cells: Numbers) -> Numbers:
-        return _surprise(near(cells), own_near) + _surprise(far(cells), own_far)
+        return _surprise(near(cells @ turn), own_near) + _surprise(far(cells), own_far)
 
     return score
 
