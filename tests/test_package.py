@@ -76,7 +76,7 @@ def test_help_loads_no_array_library() -> None:
 def test_all_extras_are_named() -> None:
     extras = set(distribution("cellwright").metadata.get_all("Provides-Extra") or [])
 
-    assert {"all", "formats", "train", "cluster", "detection", "test", "docs"} <= extras
+    assert {"all", "formats", "train", "cluster", "detection", "export", "test", "docs"} <= extras
 
 
 def test_public_names_are_complete_and_there() -> None:

@@ -42,15 +42,18 @@ __all__ = [
     "Objects",
     "Run",
     "analyze",
+    "audit",
     "check",
     "compare",
     "convert",
     "evaluate",
+    "export",
     "join_models",
     "measure",
     "open_images",
     "outliers",
     "read",
+    "read_audit",
     "report",
     "samples",
     "segment",
@@ -65,6 +68,9 @@ if TYPE_CHECKING:
     from cellwright.learn.job import Trained
     from cellwright.learn.tuning import Tuned
     from cellwright.models.ensemble import Ensemble
+    from cellwright.pipeline.audit.dealing import Dealt
+    from cellwright.pipeline.audit.judging import Audited
+    from cellwright.pipeline.exporting import Exported
     from cellwright.pipeline.odd_cells import OddCells
     from cellwright.stats.comparing import Comparison
 
@@ -256,8 +262,8 @@ def compare(
     sources
         Runs, or tables with a row a cell (CSV, Parquet), which make one experiment.
     out
-        Folder that gets ``comparisons.csv``, ``design.csv``, ``replicates.csv`` and
-        ``comparison.json``.
+        Folder that gets ``comparisons.csv``, ``design.csv``, ``replicates.csv``,
+        ``comparison.json``, and tables of doses, plates and power where they say something.
     reference
         Condition that all others are compared with.
     samples
@@ -331,6 +337,141 @@ def outliers(
     except ValidationError as error:
         raise _refused(error) from error
     return find_in_sources(_paths(sources), Path(out), asked, _path(samples))
+
+
+def audit(
+    run: str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    samples: str | Path | None = None,
+    **options: Any,
+) -> Dealt:
+    """Deal parts of pictures and single cells of a run, to be judged blinded.
+
+    Parameters
+    ----------
+    run
+        Folder of a finished run.
+    images
+        The pictures that it was made of.
+    out
+        Folder that gets ``audit.html``, which a person judges in a browser, and ``key.json``.
+    samples
+        A ``samples.csv``, where the run does not know conditions and replicates.
+    **options
+        Fields of `cellwright.pipeline.audit.options.AuditOptions`.
+
+    Returns
+    -------
+    Dealt
+        Where the page is, and how much was dealt.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to deal, pictures or labels are not those of the run, or another audit
+        is in the folder.
+    """
+    from cellwright.pipeline.audit.dealing import deal_audit
+    from cellwright.pipeline.audit.options import AuditOptions
+
+    try:
+        asked = AuditOptions(**options)
+    except ValidationError as error:
+        raise _refused(error) from error
+    return deal_audit(Path(run), Path(images), Path(out), asked, _path(samples))
+
+
+def read_audit(
+    run: str | Path,
+    answers: str | Path,
+    out: str | Path,
+    *,
+    reference: str | None = None,
+    into_report: bool = False,
+) -> Audited:
+    """Make error rates and corrected counts of the answers to an audit.
+
+    Parameters
+    ----------
+    run
+        Folder of the run that was audited.
+    answers
+        What the page saved.
+    out
+        Folder of the audit; it gets ``audit.csv``, ``audit_counts.csv`` and ``audit.json``.
+    reference
+        Condition that corrected counts are compared with.
+    into_report
+        Whether the run keeps the result, in its folder ``audit``, and shows it in its report.
+
+    Returns
+    -------
+    Audited
+        The tables, and remarks on them.
+
+    Raises
+    ------
+    UsageError
+        If answers, audit and run do not belong together, or nothing was judged.
+    UnreadableError
+        If a file is not what it should be.
+    """
+    from cellwright.pipeline.audit.judging import judge_audit
+    from cellwright.pipeline.audit.options import AuditOptions
+
+    asked = AuditOptions(reference=reference)
+    return judge_audit(Path(run), Path(answers), Path(out), asked, into_report=into_report)
+
+
+def export(
+    sources: Inputs,
+    out: str | Path,
+    *,
+    samples: str | Path | None = None,
+    force: bool = False,
+    **options: Any,
+) -> Exported:
+    """Write the cells of runs or tables for another program.
+
+    Parameters
+    ----------
+    sources
+        Runs, or tables with a row a cell (CSV, Parquet), which make one experiment.
+    out
+        The file, whose ending tells the format: ``.h5ad``, ``.xlsx``, ``.csv``, ``.parquet``; or
+        the folder, with ``to="prism"``.
+    samples
+        A ``samples.csv``: condition, replicate, dose, … of each picture.
+    force
+        Write over what is there.
+    **options
+        Fields of `cellwright.pipeline.export_options.ExportOptions`.
+
+    Returns
+    -------
+    Exported
+        Which files there are, and what is in them.
+
+    Raises
+    ------
+    UsageError
+        If something makes no sense or is there already, or the extra ``[export]`` is not
+        installed.
+    UnreadableError
+        If a table cannot be read.
+    RunError
+        If the file cannot be written.
+    """
+    from cellwright.pipeline.export_options import ExportOptions
+    from cellwright.pipeline.exporting import export_sources
+
+    try:
+        asked = ExportOptions(**options)
+    except ValidationError as error:
+        raise _refused(error) from error
+    return export_sources(_paths(sources), Path(out), asked, _path(samples), force=force)
 
 
 def segment_image(

@@ -46,6 +46,11 @@ def _facts(done: Comparison, out: Path) -> dict[str, Any]:
         "unit": done.design.unit,
         "design": json.loads(done.design.table().to_json(orient="records")),
         "comparisons": rows,
+        "further": {
+            name: json.loads(table.to_json(orient="records"))
+            for name, table in done.further.items()
+            if name != "wells"
+        },
         "remarks": [vars(one) for one in done.remarks],
         "out": str(out),
     }
@@ -65,6 +70,22 @@ def _lines(done: Comparison) -> Iterable[str]:
     rows.sort(key=lambda row: (not row["primary"], _last(row["p_adjusted"]), _last(row["p"])))
     for row in rows[:_SHOWN]:
         yield _line(row)
+    if "dose_response" in done.further:
+        for row in _records(done.further["dose_response"]):
+            if row["primary"] or len(done.features) == 1:
+                yield _half_effect(row)
+
+
+def _half_effect(row: Mapping[str, Any]) -> str:
+    """The EC50 of a compound, or why there is none."""
+    said = f"{row['feature']}, {row['compound'] or 'dose'}"
+    if math.isnan(row["ec50"]):
+        return f"{said}: {row['note']}"
+    ends = (
+        "open" if math.isnan(end) else f"{end:.3g}" for end in (row["ec50_low"], row["ec50_high"])
+    )
+    more = f"; {row['note']}" if row["note"] else ""
+    return f"{said}: EC50 {row['ec50']:.3g} [{', '.join(ends)}] {row['dose_unit']}".rstrip() + more
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -91,7 +112,8 @@ VERB = Verb(
     run=_run,
     inputs={"inputs": "Runs, or tables with a row a cell; together they are one experiment."},
     paths={
-        "out": "Folder for comparisons.csv, design.csv and replicates.csv.",
+        "out": "Folder for comparisons.csv, design.csv, replicates.csv, and for tables of doses, "
+        "plates and power where they say something.",
         "samples": "samples.csv: condition, replicate, dose, … of each picture.",
     },
     required=frozenset({"out"}),

@@ -15,6 +15,7 @@ __all__ = ["VERB"]
 # What each extra brings, by the module that shows whether it is there.
 _EXTRAS: dict[str, tuple[str, ...]] = {
     "formats": ("nd2", "liffile", "oiffile", "h5py"),
+    "export": ("h5py", "xlsxwriter"),
     "cluster": ("distributed", "dask", "dask_jobqueue"),
     "test": ("pytest", "hypothesis", "ruff", "mypy"),
     "docs": ("mkdocs", "material", "mkdocstrings"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from cellwright.core.version import VERSION
 from cellwright.engine.files import write_atomic
@@ -17,6 +18,7 @@ from cellwright.pipeline.tables import csv_bytes
 from cellwright.stats.comparing import Comparison, compare_features
 from cellwright.stats.design import Remark, design_of
 from cellwright.stats.features import numbers
+from cellwright.stats.further import FURTHER, with_further
 from cellwright.stats.options import CompareOptions
 
 __all__ = ["COMPARISONS", "DESIGN_TABLE", "PAGE", "RECORD", "REPLICATES", "compare_sources"]
@@ -37,7 +39,8 @@ def compare_sources(
     sources
         Folders of runs, or tables with a row a cell.
     out
-        Folder that gets `PAGE`, `COMPARISONS`, `DESIGN_TABLE`, `REPLICATES`, `RECORD`, and figures.
+        Folder that gets `PAGE`, `COMPARISONS`, `DESIGN_TABLE`, `REPLICATES`, `RECORD`, figures,
+        and those of the tables `FURTHER` that have something to say.
     options
         What was decided beforehand.
     samples
@@ -60,6 +63,7 @@ def compare_sources(
     )
     remarks = tuple(Remark("notice", text) for text in experiment.remarks)
     comparison = compare_features(design, experiment.cells, experiment.of, options)
+    comparison = with_further(comparison, experiment.cells, experiment.of)
     comparison = comparison.with_remarks(remarks)
     _write(out, comparison)
     _write_page(out, comparison, experiment)
@@ -68,13 +72,12 @@ def compare_sources(
 
 def _write(out: Path, comparison: Comparison) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    tables = {
-        COMPARISONS: comparison.table,
-        DESIGN_TABLE: comparison.design.table(),
-        REPLICATES: comparison.replicates,
-    }
+    tables = _tables(comparison)
     for name, table in tables.items():
         write_atomic(out / name, csv_bytes(table), out)
+    for name in FURTHER:  # one of an earlier answer is of other data
+        if f"{name}.csv" not in tables:
+            (out / f"{name}.csv").unlink(missing_ok=True)
     write_atomic(out / RECORD, (json.dumps(_record(comparison), indent=1) + "\n").encode(), out)
 
 
@@ -84,7 +87,7 @@ def _write_page(out: Path, comparison: Comparison, experiment: Experiment) -> No
     from cellwright.report.answer.page import build_answer
 
     answer = answer_of(comparison, lambda feature: _values(comparison, experiment, feature))
-    files = (COMPARISONS, DESIGN_TABLE, REPLICATES, RECORD)
+    files = (*_tables(comparison), RECORD)
     html, figures = build_answer(answer, files)
     (out / "figures").mkdir(exist_ok=True)
     for figure in figures:
@@ -105,6 +108,16 @@ def _values(
     return told.fillna("").to_numpy(object), numbers(feature, experiment.cells)
 
 
+def _tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
+    """Tables by the names of their files."""
+    return {
+        COMPARISONS: comparison.table,
+        DESIGN_TABLE: comparison.design.table(),
+        REPLICATES: comparison.replicates,
+        **{f"{name}.csv": table for name, table in comparison.further.items()},
+    }
+
+
 def _record(comparison: Comparison) -> dict[str, Any]:
     """What was compared, how, and what is to be known of it."""
     design = comparison.design
@@ -118,5 +131,6 @@ def _record(comparison: Comparison) -> dict[str, Any]:
             {"name": one.name, "unit": one.unit, "meaning": one.meaning, "of": one.of}
             for one in comparison.features
         ],
+        "tables": list(_tables(comparison)),
         "remarks": [vars(one) for one in comparison.remarks],
     }

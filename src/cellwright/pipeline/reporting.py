@@ -16,6 +16,7 @@ from cellwright.core.errors import UsageError
 from cellwright.engine.files import write_atomic
 from cellwright.engine.run_folder import RunFolder, step_file
 from cellwright.io.cells import sample_cells
+from cellwright.pipeline.audit.kept import kept_audit
 from cellwright.pipeline.gallery import Drawn
 from cellwright.pipeline.gates import Gated
 from cellwright.pipeline.outcome import declared_columns
@@ -84,6 +85,7 @@ def _report_data(folder: RunFolder) -> ReportData:
         n_cells=n_cells,
         columns=_columns(run.record, list(cells.columns)),
         previews=tuple(_previews(folder)),
+        audit=kept_audit(folder.path),
     )
 
 

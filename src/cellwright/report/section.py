@@ -74,6 +74,9 @@ class ReportData:
         Declarations of the columns of `cells`.
     previews
         In the order in which they are to be shown.
+    audit
+        The content of ``audit/audit.json``, and ``current``: whether the run is still as it was
+        when it was audited; None where there was no audit.
     """
 
     run: Mapping[str, Any]
@@ -82,6 +85,7 @@ class ReportData:
     n_cells: int
     columns: tuple[Column, ...]
     previews: tuple[Preview, ...]
+    audit: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,9 @@ class Comparison:
         What it rests on.
     remarks
         Of the design and of the table.
+    further
+        Tables of doses, plates and power by their names, where there is something to say; see
+        `cellwright.stats.further`.
     """
 
     table: pd.DataFrame
@@ -67,6 +70,7 @@ class Comparison:
     design: Design
     plan: CompareOptions
     remarks: tuple[Remark, ...]
+    further: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def with_remarks(self, more: Sequence[Remark]) -> Comparison:
         """The same, with more to be known of it."""

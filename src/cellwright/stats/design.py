@@ -24,6 +24,7 @@ __all__ = [
     "Role",
     "Severity",
     "design_of",
+    "filled",
 ]
 
 DESIGN = (
@@ -145,7 +146,7 @@ def _count(pictures: pd.DataFrame, levels: Sequence[str]) -> int | None:
 
 def design_of(
     pictures: pd.DataFrame,
-    reference: str,
+    reference: str | None,
     *,
     unit: str | None = None,
     positive: Iterable[str] = (),
@@ -158,7 +159,7 @@ def design_of(
         One row a picture, with ``n_cells`` and any of `DESIGN`, ``image`` and ``run``; text,
         empty where not known.
     reference
-        Name of the condition that all are compared with.
+        Name of the condition that all are compared with; None to describe all, and compare none.
     unit
         Column whose values are independent; by default the donor where one is stated, else the
         replicate.
@@ -170,7 +171,7 @@ def design_of(
     UsageError
         If there is no such condition, column or dose, or a picture has two.
     """
-    table = _filled(pictures)
+    table = filled(pictures)
     remarks: list[Remark] = []
     without = table["condition"] == ""
     if without.any():
@@ -192,11 +193,12 @@ def design_of(
     table["unit"] = table[column] if column else ""
     conditions = _conditions(table, roles, reference)
     remarks += _of_replicates(table, conditions, column)
-    remarks += _of_entanglement(table, conditions, column)
+    if reference is not None:
+        remarks += _of_entanglement(table, conditions, column)
     return Design(table, conditions, column, tuple(remarks))
 
 
-def _filled(pictures: pd.DataFrame) -> pd.DataFrame:
+def filled(pictures: pd.DataFrame) -> pd.DataFrame:
     """All columns as text without blanks around it; what is not there is empty."""
     texts = {name: _text(pictures, name) for name in ("run", "image", *DESIGN)}
     others = {str(name): pictures[name] for name in pictures.columns if name not in texts}
@@ -221,12 +223,14 @@ def _plain(value: object) -> str:
     return str(value).strip()
 
 
-def _check_reference(names: Sequence[str], reference: str) -> None:
+def _check_reference(names: Sequence[str], reference: str | None) -> None:
     if not names:
         raise UsageError(
             "no picture has a condition",
             remedy="say with --samples samples.csv which picture is what",
         )
+    if reference is None:
+        return
     if reference not in names:
         raise UsageError(
             f"there is no condition {reference!r} to compare with",
@@ -240,7 +244,7 @@ def _check_reference(names: Sequence[str], reference: str) -> None:
 
 
 def _roles(
-    table: pd.DataFrame, names: Sequence[str], reference: str, positive: Iterable[str]
+    table: pd.DataFrame, names: Sequence[str], reference: str | None, positive: Iterable[str]
 ) -> dict[str, Role]:
     positive = set(positive)
     if unknown := positive - set(names):
@@ -284,7 +288,7 @@ def _unit(table: pd.DataFrame, unit: str | None) -> str:
 
 
 def _conditions(
-    table: pd.DataFrame, roles: dict[str, Role], reference: str
+    table: pd.DataFrame, roles: dict[str, Role], reference: str | None
 ) -> tuple[Condition, ...]:
     first = table.drop_duplicates("condition").set_index("condition")
     told = {name: _told_dose(table[table["condition"] == name], name) for name in first.index}
@@ -311,6 +315,8 @@ def _conditions(
             else (order[one.name], 0.0)
         ),
     )
+    if reference is None:
+        return tuple(others)
     return (Condition(reference, "reference", told[reference][0], 0.0), *others)
 
 

@@ -13,11 +13,13 @@ import pandas as pd
 
 from cellwright.core.columns import CHANCE, FOUND, IDENTITY, PLACE, TIME, Column, physical
 from cellwright.core.errors import UsageError
+from cellwright.measure.compartments import NUCLEUS_COLUMNS
+from cellwright.measure.counting import COUNTING_COLUMNS
 from cellwright.measure.layer import LAYER_COLUMNS
 from cellwright.measure.table import installed_features
 from cellwright.stats.design import DESIGN
 
-__all__ = ["OF_PICTURES", "Feature", "chosen", "numbers"]
+__all__ = ["OF_PICTURES", "Feature", "chosen", "declarations", "numbers"]
 
 Of = Literal["cells", "pictures"]
 
@@ -108,6 +110,19 @@ def numbers(feature: Feature, table: pd.DataFrame) -> npt.NDArray[np.float64]:
         texts = column.astype("object").map(_said)
         return np.where(texts == "", np.nan, (texts == feature.counted).astype(np.float64))
     return pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+
+
+def declarations(names: Iterable[str]) -> dict[str, Column]:
+    """Unit and meaning of columns of a table of cells, for those that are declared.
+
+    Examples
+    --------
+    >>> {name: one.unit for name, one in declarations(["area_um2", "mine"]).items()}
+    {'area_um2': 'µm²'}
+    """
+    known = _Known()
+    found = {name: known.column(name) for name in names}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _said(value: object) -> str:
@@ -211,7 +226,7 @@ class _Known:
         families = [column for one in installed_features().values() for column in one.columns]
         every = [*families, *physical(families)]
         self._plain = {one.name: one for one in every if _CHANNEL not in one.name}
-        fixed = (*IDENTITY, *PLACE, *TIME, *FOUND)
+        fixed = (*IDENTITY, *PLACE, *TIME, *FOUND, *COUNTING_COLUMNS, *NUCLEUS_COLUMNS)
         self._plain |= {one.name: one for one in fixed}
         self._patterns = [
             (re.compile(re.escape(one.name).replace(re.escape(_CHANNEL), "(.+)")), one)

@@ -41,6 +41,12 @@ class CompareOptions(Options):
     )
     summary: Summary = Field("mean", description="Of the cells of a replicate: mean or median.")
     level: float = Field(0.95, ge=0.5, lt=1, description="Of the intervals.")
+    detect: str | None = Field(
+        None,
+        description="Difference that the next experiment shall show, for power.csv: in percent of "
+        "the reference, such as 20%, or in the unit of the primary feature; without, the one "
+        "found.",
+    )
     unit: str | None = Field(
         None,
         description="Column that tells independent replicates; without, donor where it is stated, "
