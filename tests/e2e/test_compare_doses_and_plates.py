@@ -145,3 +145,25 @@ def test_a_difference_that_is_none_is_refused(
     with pytest.raises(UsageError, match=words):
         cellwright.compare(table, tmp_path / "o", reference="vehicle", **options)
     assert not (tmp_path / "o").exists()
+
+
+def test_the_page_draws_doses_and_says_where_the_half_effect_lies(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    rows = []
+    for day in range(3):
+        for dose in (0, 1, 3, 10, 30, 100, 300):
+            effect = 0.5 / (1 + (20 / dose) ** 1.4) if dose else 0.0
+            condition = f"drug_{dose}nM" if dose else "control"
+            values = np.exp(5.5 + effect + random.normal(0, 0.02) + random.normal(0, 0.3, 60))
+            rows.append(pd.DataFrame({"condition": condition, "replicate": day, "area_px": values}))
+    path = tmp_path / "doses.csv"
+    pd.concat(rows).to_csv(path, index=False)
+    done = cellwright.compare(path, tmp_path / "o", reference="control", primary="area_px")
+    text = (tmp_path / "o" / "answer.html").read_text("utf-8")
+    row = done.further["dose_response"].iloc[0]
+    assert 8 < row["ec50"] < 60
+    assert f"EC50 {row['ec50']:.3g} nM" in text
+    assert "area_px by dose of drug; dots are replicates. Trend: " in text
+    drawn = pd.read_csv(tmp_path / "o" / "figures" / "doses_1.csv")
+    assert len(drawn) == 21
+    assert sorted(drawn["dose"].unique()) == [0, 1, 3, 10, 30, 100, 300]

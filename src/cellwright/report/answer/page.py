@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from cellwright.core.version import VERSION
 from cellwright.report.answer.data import Answer
+from cellwright.report.answer.doses import doses
 from cellwright.report.answer.effects import effects
 from cellwright.report.answer.methods import methods
 from cellwright.report.answer.numbers import comparisons, design
@@ -33,7 +34,11 @@ def build_answer(answer: Answer, files: Iterable[str]) -> tuple[str, tuple[Figur
     tuple
         The HTML, and the figures to be kept beside it. Equal answers give equal bytes.
     """
-    made = [("effects", "Effects", effects(answer)), ("cells", "Replicates", superplots(answer))]
+    made = [
+        ("effects", "Effects", effects(answer)),
+        ("doses", "Doses", doses(answer)),
+        ("cells", "Replicates", superplots(answer)),
+    ]
     figures = tuple(figure for _, _, part in made if part is not None for figure in part[1])
     sections: list[tuple[str, str, Markup]] = [
         ("verdict", "Result", result(answer)),
