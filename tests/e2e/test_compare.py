@@ -167,6 +167,16 @@ class TestSeveralRuns:
         done = cellwright.compare(sources, tmp_path / "o", reference="control", mixed=True)
         assert done.table["n_replicates"].max() == 3
 
+    def test_a_table_of_several_runs_tells_them_apart(
+        self, weeks: list[Path], tmp_path: Path
+    ) -> None:
+        cellwright.export(weeks, tmp_path / "joined.csv")
+        whole = cellwright.compare(weeks, tmp_path / "a", reference="control")
+        joined = cellwright.compare(tmp_path / "joined.csv", tmp_path / "b", reference="control")
+        area = [one.table.set_index("feature").loc["area_um2"] for one in (whole, joined)]
+        assert area[0]["n_replicates"] == area[1]["n_replicates"] == 3
+        assert area[1]["p"] == pytest.approx(area[0]["p"])
+
     def test_a_run_cannot_be_named_twice(self, weeks: list[Path], tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="named twice"):
             cellwright.compare([weeks[0], weeks[0]], tmp_path / "o", reference="control")

@@ -95,9 +95,11 @@ def experiment_of(
     of = np.concatenate([part.of + start for part, start in zip(parts, starts, strict=False)])
     pictures["picture"] = np.arange(len(pictures))
     if samples is not None:
-        pictures, said = _joined(pictures, read_samples(samples), several=len(parts) > 1)
+        pictures, said = _joined(
+            pictures, read_samples(samples), several=len(set(pictures["run"])) > 1
+        )
         remarks += said
-    if len(parts) > 1:
+    if len(set(pictures["run"])) > 1:
         remarks += _name_apart(pictures)
     cells = parts[0].cells if len(parts) == 1 else pd.concat(
         [part.cells for part in parts], ignore_index=True
@@ -179,8 +181,8 @@ def _of_table(file: Path, name: str, rename: Sequence[str], kind: str | None) ->
     if not len(cells):
         raise UsageError("the table has no rows", where=str(file))
     cells = _of_kind(cells, kind, set(), file)
-    keys = [column for column in ("image", *DESIGN) if column in cells]
-    if not keys:
+    keys = [column for column in ("run", "image", *DESIGN) if column in cells]
+    if not set(keys) - {"run"}:
         raise UsageError(
             "the table tells of no picture and no condition",
             where=str(file),
@@ -191,15 +193,16 @@ def _of_table(file: Path, name: str, rename: Sequence[str], kind: str | None) ->
     of = groups.ngroup().to_numpy()
     pictures = cells[keys].iloc[np.unique(of, return_index=True)[1]].reset_index(drop=True)
     pictures["n_cells"] = np.bincount(of)
-    pictures["run"] = name
+    pictures["run"] = pictures["run"].astype(str) if "run" in keys else name
     remarks = []
     if "image" in keys:
         remarks.append(
             f"{name}: a table of cells knows nothing of pictures without any; give the run to "
             "count these"
         )
-        if len(keys) > 1 and pictures["image"].duplicated().any():
-            twice = pictures.loc[pictures["image"].duplicated(), "image"].iloc[0]
+        twins = pictures.duplicated(["run", "image"])
+        if twins.any():
+            twice = pictures.loc[twins, "image"].iloc[0]
             raise UsageError(
                 f"cells of the picture {twice!r} are of several conditions, replicates or wells",
                 where=str(file),
