@@ -6,13 +6,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
 from cellwright.core.errors import RunError, UsageError
 from cellwright.core.image import Image
 from cellwright.core.labels import Labels, Objects
+from cellwright.core.method import Options
 from cellwright.core.registry import find
 from cellwright.datasets.check import check
 from cellwright.datasets.convert import convert
@@ -62,6 +63,8 @@ __all__ = [
     "tune",
     "write_image_zarr",
 ]
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 if TYPE_CHECKING:
     from cellwright.evaluation.summary import Summary
@@ -287,10 +290,7 @@ def compare(
     from cellwright.pipeline.comparison import compare_sources
     from cellwright.stats.options import CompareOptions
 
-    try:
-        plan = CompareOptions(reference=reference, **options)
-    except ValidationError as error:
-        raise _refused(error) from error
+    plan = _checked(CompareOptions, reference=reference, **options)
     return compare_sources(_paths(sources), Path(out), plan, _path(samples))
 
 
@@ -332,10 +332,7 @@ def outliers(
     from cellwright.pipeline.odd_cells import find_in_sources
     from cellwright.stats.outliers.options import OutlierOptions
 
-    try:
-        asked = OutlierOptions(reference=reference, **options)
-    except ValidationError as error:
-        raise _refused(error) from error
+    asked = _checked(OutlierOptions, reference=reference, **options)
     return find_in_sources(_paths(sources), Path(out), asked, _path(samples))
 
 
@@ -376,10 +373,7 @@ def audit(
     from cellwright.pipeline.audit.dealing import deal_audit
     from cellwright.pipeline.audit.options import AuditOptions
 
-    try:
-        asked = AuditOptions(**options)
-    except ValidationError as error:
-        raise _refused(error) from error
+    asked = _checked(AuditOptions, **options)
     return deal_audit(Path(run), Path(images), Path(out), asked, _path(samples))
 
 
@@ -467,10 +461,7 @@ def export(
     from cellwright.pipeline.export_options import ExportOptions
     from cellwright.pipeline.exporting import export_sources
 
-    try:
-        asked = ExportOptions(**options)
-    except ValidationError as error:
-        raise _refused(error) from error
+    asked = _checked(ExportOptions, **options)
     return export_sources(_paths(sources), Path(out), asked, _path(samples), force=force)
 
 
@@ -556,10 +547,7 @@ def train(
     from cellwright.learn.job import train_model
     from cellwright.learn.options import TrainOptions
 
-    try:
-        asked = TrainOptions(**options)
-    except ValidationError as error:
-        raise _refused(error) from error
+    asked = _checked(TrainOptions, **options)
     folder = Path(out)
     done = train_model(
         Path(source),
@@ -608,10 +596,7 @@ def tune(
     from cellwright.learn.options import TuneOptions
     from cellwright.learn.tuning import tune_model
 
-    try:
-        asked = TuneOptions(**options)
-    except ValidationError as error:
-        raise _refused(error) from error
+    asked = _checked(TuneOptions, **options)
     return tune_model(
         Path(source),
         Path(out),
@@ -715,20 +700,21 @@ def split_options(options: dict[str, Any]) -> tuple[AnalyzeOptions, Execution]:
     """
     how = {name: options[name] for name in options if name in Execution.model_fields}
     what = {name: options[name] for name in options if name not in how}
+    return _checked(AnalyzeOptions, **what), _checked(Execution, **how)
+
+
+def _checked(kind: type[AnyOptions], **given: Any) -> AnyOptions:
+    """Options as they were given; raises UsageError for one that cannot be."""
     try:
-        return AnalyzeOptions(**what), Execution(**how)
+        return kind(**given)
     except ValidationError as error:
-        raise _refused(error) from error
-
-
-def _refused(error: ValidationError) -> UsageError:
-    """Say which option cannot be as it was given."""
-    problem = error.errors()[0]
-    name = str(problem["loc"][0]).rstrip("_").replace("_", "-") if problem["loc"] else "options"
-    if problem["type"] == "extra_forbidden":
-        return UsageError(f"there is no option {name!r}")
-    message = problem["msg"].removeprefix("Value error, ")
-    return UsageError(f"--{name}: {message}")
+        problem = error.errors()[0]
+        place = str(problem["loc"][0]) if problem["loc"] else "options"
+        name = place.rstrip("_").replace("_", "-")
+        if problem["type"] == "extra_forbidden":
+            raise UsageError(f"there is no option {name!r}") from error
+        message = problem["msg"].removeprefix("Value error, ")
+        raise UsageError(f"--{name}: {message}") from error
 
 
 def _paths(inputs: Inputs) -> tuple[Path, ...]:

@@ -86,6 +86,29 @@ def test_the_same_answer_has_the_same_bytes(run: Path, tmp_path: Path) -> None:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
+def test_what_an_earlier_answer_left_is_taken_away_and_nothing_else(
+    run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "o"
+    cellwright.compare(run, out, reference="control")
+    (out / "figures" / "superplot_99.svg").write_text("mine", "utf-8")
+    (out / "notes.csv").write_text("mine", "utf-8")
+    assert (out / "figures" / "superplot_2.svg").exists()
+    cellwright.compare(run, out, reference="control", features=("area_um2",))
+    assert (out / "figures" / "superplot_1.svg").exists()
+    assert not (out / "figures" / "superplot_2.svg").exists()
+    assert (out / "figures" / "superplot_99.svg").exists()
+    assert (out / "notes.csv").exists()
+    record = json.loads((out / "comparison.json").read_text("utf-8"))
+    record["files"] += ["../outside.csv", "figures/../../outside.csv", "notes.txt"]
+    (out / "comparison.json").write_text(json.dumps(record), "utf-8")
+    for name in ("outside.csv", "o/notes.txt"):
+        (tmp_path / name).write_text("mine", "utf-8")
+    cellwright.compare(run, out, reference="control", features=("area_um2",))
+    assert (tmp_path / "outside.csv").exists()
+    assert (out / "notes.txt").exists()
+
+
 def test_samples_may_come_later_and_go_before(tmp_path: Path) -> None:
     run = analysed(tmp_path, with_samples=False)
     with pytest.raises(UsageError, match="no picture has a condition"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from cellwright.core.version import VERSION
-from cellwright.engine.files import write_atomic
+from cellwright.pipeline.answer_folder import write_answer
 from cellwright.pipeline.experiment import Experiment, experiment_of
-from cellwright.pipeline.tables import csv_bytes
 from cellwright.stats.comparing import Comparison, compare_features
 from cellwright.stats.design import Remark, design_of
 from cellwright.stats.features import numbers
-from cellwright.stats.further import FURTHER, with_further
+from cellwright.stats.further import with_further
 from cellwright.stats.options import CompareOptions
 
 __all__ = ["COMPARISONS", "DESIGN_TABLE", "PAGE", "RECORD", "REPLICATES", "compare_sources"]
@@ -65,35 +63,19 @@ def compare_sources(
     comparison = compare_features(design, experiment.cells, experiment.of, options)
     comparison = with_further(comparison, experiment.cells, experiment.of)
     comparison = comparison.with_remarks(remarks)
-    _write(out, comparison)
-    _write_page(out, comparison, experiment)
+    _write(out, comparison, experiment)
     return comparison
 
 
-def _write(out: Path, comparison: Comparison) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    tables = _tables(comparison)
-    for name, table in tables.items():
-        write_atomic(out / name, csv_bytes(table), out)
-    for name in FURTHER:  # one of an earlier answer is of other data
-        if f"{name}.csv" not in tables:
-            (out / f"{name}.csv").unlink(missing_ok=True)
-    write_atomic(out / RECORD, (json.dumps(_record(comparison), indent=1) + "\n").encode(), out)
-
-
-def _write_page(out: Path, comparison: Comparison, experiment: Experiment) -> None:
-    """Write the page for people, and its figures."""
+def _write(out: Path, comparison: Comparison, experiment: Experiment) -> None:
+    """Write the tables, and the page for people with its figures."""
     from cellwright.report.answer.data import answer_of
     from cellwright.report.answer.page import build_answer
 
     answer = answer_of(comparison, lambda feature: _values(comparison, experiment, feature))
-    files = (*_tables(comparison), RECORD)
-    html, figures = build_answer(answer, files)
-    (out / "figures").mkdir(exist_ok=True)
-    for figure in figures:
-        write_atomic(out / "figures" / f"{figure.name}.svg", figure.svg.encode(), out)
-        write_atomic(out / "figures" / f"{figure.name}.csv", csv_bytes(figure.table), out)
-    write_atomic(out / PAGE, html.encode(), out)
+    tables = _tables(comparison)
+    html, figures = build_answer(answer, (*tables, RECORD))
+    write_answer(out, (RECORD, _record(comparison)), tables, (PAGE, html), figures)
 
 
 def _values(

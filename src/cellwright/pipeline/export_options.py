@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from cellwright.core.method import Options
+from cellwright.stats.options import Mixed, ObjectKind, Rename, Unit
 
 __all__ = ["ExportOptions", "To"]
 
@@ -30,21 +31,7 @@ class ExportOptions(Options):
     reference: str | None = Field(
         None, description="Condition that comes first, and whose dose is 0; without, none does."
     )
-    unit: str | None = Field(
-        None,
-        description="Column that tells independent replicates; without, donor where it is stated, "
-        "else replicate.",
-    )
-    rename: tuple[str, ...] = Field(
-        (),
-        description="NAME=COLUMN: what a column of a foreign table is called here, such as "
-        "area=area_px; as often as wanted.",
-    )
-    object: str | None = Field(
-        None, description="Which kind of objects is exported, where a table has several."
-    )
-    mixed: bool = Field(
-        False,
-        description="Put runs together that were made with different models, options or pixel "
-        "sizes.",
-    )
+    unit: Unit = None
+    rename: Rename = ()
+    object: ObjectKind = None
+    mixed: Mixed = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,10 +14,9 @@ import pandas as pd
 
 from cellwright.core.errors import CellwrightError, UsageError
 from cellwright.core.version import VERSION
-from cellwright.engine.files import write_atomic
+from cellwright.pipeline.answer_folder import write_answer
 from cellwright.pipeline.experiment import Experiment, experiment_of, names_of
 from cellwright.pipeline.run import Run
-from cellwright.pipeline.tables import csv_bytes
 from cellwright.stats.comparing import Comparison, compare_features
 from cellwright.stats.design import Design, Remark, design_of
 from cellwright.stats.options import CompareOptions
@@ -28,7 +26,7 @@ from cellwright.stats.outliers.options import USUAL_RATE, OutlierOptions
 from cellwright.stats.outliers.traits import Trait, traits_of
 
 if TYPE_CHECKING:
-    from cellwright.report.odd_cells.data import Read
+    from cellwright.report.odd_cells.data import OddPage, Read
 
 __all__ = ["OUTLIERS", "PAGE", "RECORD", "SHARES", "OddCells", "find_in_sources"]
 
@@ -115,8 +113,7 @@ def find_in_sources(
     odd = OddCells(
         table, shares, rate, found.groups, what, tuple(traits), (*design.remarks, *remarks)
     )
-    _write(out, odd, options)
-    _write_page(out, odd, sources, found)
+    _write(out, odd, options, _page_of(odd, sources, found))
     return odd
 
 
@@ -250,27 +247,19 @@ def _shares(
     return compare_features(design, cells, experiment.of, plan)
 
 
-def _write_page(out: Path, odd: OddCells, sources: Sequence[Path], found: Found) -> None:
-    """Write the page for people, and its figures."""
+def _page_of(odd: OddCells, sources: Sequence[Path], found: Found) -> OddPage:
+    """What the page for people is made of."""
     from cellwright.report.odd_cells.data import OddPage
-    from cellwright.report.odd_cells.page import build_odd_page
 
     runs = {
         name: Run(source) for name, source in zip(names_of(sources), sources, strict=True)
         if source.is_dir()
     }  # fmt: skip
     table = odd.table if "run" in odd.table else odd.table.assign(run=next(iter(runs), ""))
-    page = OddPage(
-        table, found.places, odd.shares, odd.rate, odd.groups, odd.what,
-        [(one.severity, one.text) for one in odd.remarks],
-        _reader(runs) if runs else None,
-    )  # fmt: skip
-    html, figures = build_odd_page(page)
-    (out / "figures").mkdir(exist_ok=True)
-    for figure in figures:
-        write_atomic(out / "figures" / f"{figure.name}.svg", figure.svg.encode(), out)
-        write_atomic(out / "figures" / f"{figure.name}.csv", csv_bytes(figure.table), out)
-    write_atomic(out / PAGE, html.encode(), out)
+    read = _reader(runs) if runs else None
+    return OddPage(
+        table, found.places, odd.shares, odd.rate, odd.groups, odd.what, odd.remarks, read
+    )
 
 
 def _reader(runs: Mapping[str, Run]) -> Read:
@@ -292,10 +281,11 @@ def _reader(runs: Mapping[str, Run]) -> Read:
     return read
 
 
-def _write(out: Path, odd: OddCells, options: OutlierOptions) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / OUTLIERS, csv_bytes(odd.table), out)
-    write_atomic(out / SHARES, csv_bytes(odd.shares.table), out)
+def _write(out: Path, odd: OddCells, options: OutlierOptions, page: OddPage) -> None:
+    """Write the tables, and the page for people with its figures."""
+    from cellwright.report.odd_cells.page import build_odd_page
+
+    html, figures = build_odd_page(page)
     record = {
         **FORMAT,
         "cellwright": VERSION,
@@ -306,4 +296,5 @@ def _write(out: Path, odd: OddCells, options: OutlierOptions) -> None:
         "features": [one.name for one in odd.traits],
         "remarks": [vars(one) for one in odd.remarks],
     }
-    write_atomic(out / RECORD, (json.dumps(record, indent=1) + "\n").encode(), out)
+    tables = {OUTLIERS: odd.table, SHARES: odd.shares.table}
+    write_answer(out, (RECORD, record), tables, (PAGE, html), figures)

@@ -68,7 +68,7 @@ def verdict(training: Training) -> Markup:
     if training.beginning:
         lights.append(_forgotten(training))
     return fill(
-        "training_verdict.html.j2",
+        "result.html.j2",
         paragraphs=[" ".join(said) for said in (_learnt(training), _outcome(training)) if said],
         tiles=_tiles(training),
         lights=lights,

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from cellwright.core.method import Options
 
-__all__ = ["Asked", "CompareOptions", "Correction", "Summary"]
+__all__ = [
+    "Asked", "CompareOptions", "Correction", "Mixed", "ObjectKind", "Rename", "Summary", "Unit",
+]  # fmt: skip
 
 Asked = Literal["auto", "paired", "welch", "student", "permutation"]
 Correction = Literal["holm", "bh", "none"]
 Summary = Literal["mean", "median"]
+
+# How runs and tables are read: the same for all verbs that put them together.
+Unit = Annotated[
+    str | None,
+    Field(
+        description="Column that tells independent replicates; without, donor where it is stated, "
+        "else replicate."
+    ),
+]
+Rename = Annotated[
+    tuple[str, ...],
+    Field(
+        description="NAME=COLUMN: what a column of a foreign table is called here, such as "
+        "area=area_px; as often as wanted."
+    ),
+]
+ObjectKind = Annotated[
+    str | None, Field(description="Which kind of objects is meant, where a table has several.")
+]
+Mixed = Annotated[
+    bool,
+    Field(
+        description="Put runs together that were made with different models, options or pixel "
+        "sizes."
+    ),
+]
 
 
 class CompareOptions(Options):
@@ -47,23 +75,10 @@ class CompareOptions(Options):
         "the reference, such as 20%, or in the unit of the primary feature; without, the one "
         "found.",
     )
-    unit: str | None = Field(
-        None,
-        description="Column that tells independent replicates; without, donor where it is stated, "
-        "else replicate.",
-    )
+    unit: Unit = None
     positive: tuple[str, ...] = Field(
         (), description="A condition that is a positive control, as often as wanted."
     )
-    rename: tuple[str, ...] = Field(
-        (),
-        description="NAME=COLUMN: what a column of a foreign table is called here, such as "
-        "area=area_px; as often as wanted.",
-    )
-    object: str | None = Field(
-        None, description="Which kind of objects is compared, where a table has several."
-    )
-    mixed: bool = Field(
-        False,
-        description="Compare runs that were made with different models, options or pixel sizes.",
-    )
+    rename: Rename = ()
+    object: ObjectKind = None
+    mixed: Mixed = False

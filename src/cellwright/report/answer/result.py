@@ -7,15 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from cellwright.report.answer.data import Answer, Row, p_text, span
-from cellwright.report.table import Badge
+from cellwright.report.remarks import lights_of
 from cellwright.report.template import Markup, fill
 from cellwright.report.wording import counted, rounded, visible
 from cellwright.stats.estimate import FEWEST
 
 __all__ = ["headline", "result"]
 
-_LEVELS: dict[str, Badge] = {"error": "fail", "warning": "warn", "notice": "quiet"}
-_SUBJECTS = {"error": "Cannot be tested", "warning": "Take care", "notice": "To know"}
 _ALPHA = 0.05
 _LONGEST = 60
 _SENTENCES = 3
@@ -63,7 +61,7 @@ def result(answer: Answer) -> Markup:
     design = answer.comparison.design
     table = design.table()
     return fill(
-        "training_verdict.html.j2",
+        "result.html.j2",
         paragraphs=list(_sentences(answer)),
         tiles=[
             _tile("Conditions", str(len(design.conditions)), f"against {design.reference.name}"),
@@ -128,12 +126,7 @@ def _sentence(row: Row, level: float) -> str:
 
 def _lights(answer: Answer) -> Iterable[dict[str, str]]:
     comparison = answer.comparison
-    for remark in comparison.remarks:
-        yield {
-            "level": _LEVELS[remark.severity],
-            "subject": _SUBJECTS[remark.severity],
-            "finding": remark.text,
-        }
+    yield from lights_of(comparison.remarks)
     counts = [len(comparison.design.units(one.name)) for one in comparison.design.conditions]
     if comparison.design.unit and min(counts) >= FEWEST:
         yield {

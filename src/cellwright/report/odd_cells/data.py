@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cellwright.stats.comparing import Comparison
+from cellwright.stats.design import Remark
 
 __all__ = ["Field", "OddPage", "Read", "chosen_fields", "oddest"]
 
@@ -51,7 +52,7 @@ class OddPage:
     rate, groups, what
         Rate of false alarms, and by how many of what it was calibrated.
     said
-        What is to be known: severity and text.
+        What is to be known.
     read
         Gives labels; None for tables that know no pictures.
     """
@@ -62,7 +63,7 @@ class OddPage:
     rate: float
     groups: int
     what: str
-    said: Sequence[tuple[str, str]]
+    said: Sequence[Remark]
     read: Read | None
 
 

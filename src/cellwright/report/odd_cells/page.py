@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from cellwright.core.version import VERSION
 from cellwright.report.answer.data import p_text
@@ -11,15 +10,14 @@ from cellwright.report.odd_cells.data import OddPage
 from cellwright.report.odd_cells.figures import cell_map, shares
 from cellwright.report.odd_cells.pictures import crops, fields
 from cellwright.report.page import TABULATOR, content_policy, html_text, inline
+from cellwright.report.remarks import lights_of
 from cellwright.report.section import Figure
-from cellwright.report.table import Badge, Heading, TableCell, number_cell, table, text_cell
+from cellwright.report.table import Heading, TableCell, number_cell, table, text_cell
 from cellwright.report.template import Markup, fill
 from cellwright.report.wording import counted, visible
 
 __all__ = ["build_odd_page"]
 
-_LEVELS: dict[str, Badge] = {"error": "fail", "warning": "warn", "notice": "quiet"}
-_SUBJECTS = {"error": "Cannot be tested", "warning": "Take care", "notice": "To know"}
 _MOST_ROWS = 2000
 
 
@@ -62,20 +60,16 @@ def _headline(page: OddPage) -> str:
 
 
 def _result(page: OddPage) -> Markup:
-    lights: list[dict[str, Any]] = [
-        {"level": _LEVELS[severity], "subject": _SUBJECTS[severity], "finding": text}
-        for severity, text in page.said
-    ]
     reference = page.shares.design.reference.name
     return fill(
-        "training_verdict.html.j2",
+        "result.html.j2",
         paragraphs=[
             f"Of the cells of {visible(reference, 40)}, {100 * page.rate:.3g} % may be called odd "
             f"by chance: known from {page.groups} {page.what}, each left out in turn.",
             *_compared(page),
         ],
         tiles=[_tile(page, one.name) for one in page.shares.design.conditions[:6]],
-        lights=lights,
+        lights=lights_of(page.said),
         caveats=[],
         broken=[],
     )

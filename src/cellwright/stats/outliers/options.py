@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from cellwright.core.method import Options
+from cellwright.stats.options import Mixed, ObjectKind, Rename, Unit
 from cellwright.stats.outliers.scores import WayName
 
 __all__ = ["USUAL_RATE", "OutlierOptions"]
@@ -36,21 +37,7 @@ class OutlierOptions(Options):
         description="Column of what is left out whole to know the rate: well, replicate, image, …; "
         "without, the well where it is stated, else the replicate, else the picture.",
     )
-    unit: str | None = Field(
-        None,
-        description="Column that tells independent replicates, for the test of the shares; "
-        "without, donor where it is stated, else replicate.",
-    )
-    rename: tuple[str, ...] = Field(
-        (),
-        description="NAME=COLUMN: what a column of a foreign table is called here, such as "
-        "area=area_px; as often as wanted.",
-    )
-    object: str | None = Field(
-        None, description="Which kind of objects is judged, where a table has several."
-    )
-    mixed: bool = Field(
-        False,
-        description="Put runs together that were made with different models, options or pixel "
-        "sizes.",
-    )
+    unit: Unit = None
+    rename: Rename = ()
+    object: ObjectKind = None
+    mixed: Mixed = False
