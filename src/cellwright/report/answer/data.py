@@ -43,9 +43,11 @@ class Answer:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Rows of the comparisons, the primary feature first, then by their adjusted p."""
+        """Rows of the comparisons, the primary feature first, then by adjusted p and p."""
         rows: list[Any] = self.comparison.table.to_dict("records")
-        return sorted(rows, key=lambda row: (not row["primary"], _last(row["p_adjusted"])))
+        return sorted(
+            rows, key=lambda row: (not row["primary"], _last(row["p_adjusted"]), _last(row["p"]))
+        )
 
     @property
     def drawn(self) -> list[str]:
