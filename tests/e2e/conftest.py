@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 
 import cellwright as program
 from cellwright import Run
-from cellwright.api import Inputs
+from cellwright.api.arguments import Inputs
 from cellwright.core.image import Array
 
 

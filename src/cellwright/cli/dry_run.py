@@ -15,7 +15,7 @@ __all__ = ["describe"]
 
 def describe(asked: Asked, options: dict[str, Any], inputs: Sequence[Path]) -> int:
     """Print which pictures would be worked on, and how; gives the exit code."""
-    from cellwright.api import split_options
+    from cellwright.api.arguments import split_options
     from cellwright.pipeline.start import Start, plan_pictures
 
     what, how = split_options(options)

@@ -1,0 +1,232 @@
+"""From runs to answers: compare conditions, find odd cells, audit, hand over the tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cellwright.api.arguments import Inputs, as_path, as_paths, checked_options
+
+if TYPE_CHECKING:
+    from cellwright.pipeline.audit.dealing import Dealt
+    from cellwright.pipeline.audit.judging import Audited
+    from cellwright.pipeline.exporting import Exported
+    from cellwright.pipeline.odd_cells import OddCells
+    from cellwright.stats.comparing import Comparison
+
+__all__ = ["audit", "compare", "export", "outliers", "read_audit"]
+
+
+def compare(
+    sources: Inputs,
+    out: str | Path,
+    *,
+    reference: str,
+    samples: str | Path | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare the conditions of an experiment with a reference; the replicate is n.
+
+    Parameters
+    ----------
+    sources
+        Runs, or tables with a row a cell (CSV, Parquet), which make one experiment.
+    out
+        Folder that gets ``comparisons.csv``, ``design.csv``, ``replicates.csv``,
+        ``comparison.json``, and tables of doses, plates and power where they say something.
+    reference
+        Condition that all others are compared with.
+    samples
+        A ``samples.csv``: condition, replicate, dose, … of each picture. It goes before what runs
+        and tables tell.
+    **options
+        Fields of `cellwright.stats.options.CompareOptions`.
+
+    Returns
+    -------
+    Comparison
+        The tables, and remarks on the design.
+
+    Raises
+    ------
+    UsageError
+        If something makes no sense, such as a reference that is no condition.
+    UnreadableError
+        If a table cannot be read.
+    """
+    from cellwright.pipeline.comparison import compare_sources
+    from cellwright.stats.options import CompareOptions
+
+    plan = checked_options(CompareOptions, reference=reference, **options)
+    return compare_sources(as_paths(sources), Path(out), plan, as_path(samples)).comparison
+
+
+def outliers(
+    sources: Inputs,
+    out: str | Path,
+    *,
+    reference: str,
+    samples: str | Path | None = None,
+    **options: Any,
+) -> OddCells:
+    """Find cells that are unlike those of a reference, at a stated rate of false alarms.
+
+    Parameters
+    ----------
+    sources
+        Runs, or tables with a row a cell (CSV, Parquet), which make one experiment.
+    out
+        Folder that gets ``outliers.csv``, ``outlier_shares.csv`` and ``outliers.json``.
+    reference
+        Condition whose cells are usual.
+    samples
+        A ``samples.csv``: condition, replicate, well, … of each picture.
+    **options
+        Fields of `cellwright.stats.outliers.options.OutlierOptions`.
+
+    Returns
+    -------
+    OddCells
+        Each cell with its score, p and reason; the share of odd cells of each condition.
+
+    Raises
+    ------
+    UsageError
+        If something makes no sense, or the rate cannot be had from so few wells.
+    UnreadableError
+        If a table cannot be read.
+    """
+    from cellwright.pipeline.odd_cells import find_in_sources
+    from cellwright.stats.outliers.options import OutlierOptions
+
+    asked = checked_options(OutlierOptions, reference=reference, **options)
+    return find_in_sources(as_paths(sources), Path(out), asked, as_path(samples))
+
+
+def audit(
+    run: str | Path,
+    images: str | Path,
+    out: str | Path,
+    *,
+    samples: str | Path | None = None,
+    **options: Any,
+) -> Dealt:
+    """Deal parts of pictures and single cells of a run, to be judged blinded.
+
+    Parameters
+    ----------
+    run
+        Folder of a finished run.
+    images
+        The pictures that it was made of.
+    out
+        Folder that gets ``audit.html``, which a person judges in a browser, and ``key.json``.
+    samples
+        A ``samples.csv``, where the run does not know conditions and replicates.
+    **options
+        Fields of `cellwright.pipeline.audit.options.AuditOptions`.
+
+    Returns
+    -------
+    Dealt
+        Where the page is, and how much was dealt.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to deal, pictures or labels are not those of the run, or another audit
+        is in the folder.
+    """
+    from cellwright.pipeline.audit.dealing import deal_audit
+    from cellwright.pipeline.audit.options import AuditOptions
+
+    asked = checked_options(AuditOptions, **options)
+    return deal_audit(Path(run), Path(images), Path(out), asked, as_path(samples))
+
+
+def read_audit(
+    run: str | Path,
+    answers: str | Path,
+    out: str | Path,
+    *,
+    reference: str | None = None,
+    into_report: bool = False,
+) -> Audited:
+    """Make error rates and corrected counts of the answers to an audit.
+
+    Parameters
+    ----------
+    run
+        Folder of the run that was audited.
+    answers
+        What the page saved.
+    out
+        Folder of the audit; it gets ``audit.csv``, ``audit_counts.csv`` and ``audit.json``.
+    reference
+        Condition that corrected counts are compared with.
+    into_report
+        Whether the run keeps the result, in its folder ``audit``, and shows it in its report.
+
+    Returns
+    -------
+    Audited
+        The tables, and remarks on them.
+
+    Raises
+    ------
+    UsageError
+        If answers, audit and run do not belong together, or nothing was judged.
+    UnreadableError
+        If a file is not what it should be.
+    """
+    from cellwright.pipeline.audit.judging import judge_audit
+    from cellwright.pipeline.audit.options import AuditOptions
+
+    asked = AuditOptions(reference=reference)
+    return judge_audit(Path(run), Path(answers), Path(out), asked, into_report=into_report)
+
+
+def export(
+    sources: Inputs,
+    out: str | Path,
+    *,
+    samples: str | Path | None = None,
+    force: bool = False,
+    **options: Any,
+) -> Exported:
+    """Write the cells of runs or tables for another program.
+
+    Parameters
+    ----------
+    sources
+        Runs, or tables with a row a cell (CSV, Parquet), which make one experiment.
+    out
+        The file, whose ending tells the format: ``.h5ad``, ``.xlsx``, ``.csv``, ``.parquet``; or
+        the folder, with ``to="prism"``.
+    samples
+        A ``samples.csv``: condition, replicate, dose, … of each picture.
+    force
+        Write over what is there.
+    **options
+        Fields of `cellwright.pipeline.export_options.ExportOptions`.
+
+    Returns
+    -------
+    Exported
+        Which files there are, and what is in them.
+
+    Raises
+    ------
+    UsageError
+        If something makes no sense or is there already, or the extra ``[export]`` is not
+        installed.
+    UnreadableError
+        If a table cannot be read.
+    RunError
+        If the file cannot be written.
+    """
+    from cellwright.pipeline.export_options import ExportOptions
+    from cellwright.pipeline.exporting import export_sources
+
+    asked = checked_options(ExportOptions, **options)
+    return export_sources(as_paths(sources), Path(out), asked, as_path(samples), force=force)
