@@ -196,6 +196,46 @@ def test_without_scripts_the_table_is_there(browser: Browser, page: Path) -> Non
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
 
 
+def test_paper_shows_all_that_is_folded_on_white(browser: Browser, page: Path) -> None:
+    browser.open(page, dark=True)
+    browser.wait_for("document.querySelector('.grid').dataset.ready === 'yes'")
+    folded = "Array.from(document.querySelectorAll('details:not([open])'))"
+    seen = (
+        f"{folded}.filter(one => getComputedStyle(one, '::details-content').contentVisibility"
+        " === 'visible').length"
+    )
+    total = browser.value(f"{folded}.length")
+    assert isinstance(total, int)
+    assert total > 5
+    assert browser.value(seen) == 0
+    try:
+        browser.call("Emulation.setEmulatedMedia", media="print")
+        assert browser.value(seen) == total
+        white = browser.value("getComputedStyle(document.body).backgroundColor")
+        assert white == "rgb(255, 255, 255)"
+        bars = ".bar, .toolbar, .grid, .tools, .switch"
+        assert browser.value(
+            f"Array.from(document.querySelectorAll({bars!r}))"
+            ".every(one => getComputedStyle(one).display === 'none')"
+        )
+        rows = "Array.from(document.querySelectorAll('#pictures-table tbody tr'))"
+        assert browser.value(f"{rows}.filter(row => row.offsetHeight > 0).length") == 60
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.parametrize("width", [1280, 800, 400])
+def test_the_end_of_the_report_fits_when_all_is_unfolded(
+    browser: Browser, page: Path, width: int
+) -> None:
+    browser.open(page, width=width)
+    for name in ("quality", "methods", "limits", "checklist", "files"):
+        assert browser.value(f"document.getElementById({name!r}) !== null"), name
+    browser.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert browser.value("document.documentElement.scrollWidth") == width
+    assert browser.errors == []
+
+
 def test_something_is_painted(browser: Browser, page: Path) -> None:
     open_table(browser, page)
     shot = browser.call("Page.captureScreenshot", format="png")["data"]
@@ -223,7 +263,10 @@ def test_text_has_enough_contrast(browser: Browser, page: Path) -> None:
               const pairs = [["ink", "ground"], ["soft", "ground"], ["soft", "sheet"],
                 ["soft", "sunk"], ["accent", "sheet"], ["accent", "ground"],
                 ["accent", "accent-soft"], ["pass", "pass-soft"], ["warn", "warn-soft"],
-                ["fail", "fail-soft"], ["quiet", "quiet-soft"], ["fail", "sheet"]];
+                ["fail", "fail-soft"], ["quiet", "quiet-soft"], ["fail", "sheet"],
+                ["quiet", "sheet"], ["warn", "sheet"], ["pass", "sheet"], ["ink", "sunk"],
+                ["ink", "pass-soft"], ["ink", "warn-soft"], ["ink", "fail-soft"],
+                ["ink", "quiet-soft"]];
               return Math.min(...pairs.map(([text, ground]) => {
                 const [a, b] = [luminance(colour(text)), luminance(colour(ground))].sort();
                 return (b + 0.05) / (a + 0.05);

@@ -194,10 +194,12 @@ def test_every_place_that_a_guide_names_is_there() -> None:
 
 def test_every_room_is_in_the_house() -> None:
     page = (DOCS / "explanation" / "house.md").read_text(encoding="utf-8")
+    drawn = (DOCS / "pictures" / "house.svg").read_text(encoding="utf-8")
     rooms = [p.parent.name for p in (ROOT / "src" / "cellwright").glob("*/__init__.py")]
     assert "core" in rooms
     for room in rooms:
         assert f"| `{room}/` |" in page, room
+        assert f">{room}</text>" in drawn, room
 
 
 def test_the_tutorial_runs_as_it_stands(desk: Path) -> None:

@@ -148,8 +148,15 @@ def test_incomplete_and_unsure_answers_are_counted_as_such(folder: Path, dealt: 
     done = cellwright.read_audit(folder / "run", path, dealt)
     assert done.judged == {"fields": 0, "cells": 2}
     assert "5 fields and 21 cells were not judged" in done.remarks[0]
+    assert "were passed over" in done.remarks[0]  # cells 3 and 4, before 5
     assert "of 2 nobody could tell" in done.remarks[1]
     assert done.counts["corrected"].isna().all()
+
+
+def test_answers_that_end_early_stand_for_the_rest(folder: Path, dealt: Path) -> None:
+    path = answered(dealt, fields={}, cells={"1": "right", "2": "merged"})
+    done = cellwright.read_audit(folder / "run", path, dealt)
+    assert "22 cells were not judged; as they were dealt in random order" in done.remarks[0]
 
 
 @pytest.mark.parametrize(
@@ -239,6 +246,9 @@ def test_movies_and_runs_without_conditions(pictures: Path, tmp_path: Path) -> N
     key = key_of(tmp_path / "audit")
     assert {one["frame"] for one in key["cells"]} == {0, 1, 2}
     assert "no condition is known: rates are of the whole run" in dealt.remarks
+    images = read_table(run / "images.csv")  # a longer movie has no more cells
+    assert key["counts"][""][""] == pytest.approx((images["n_cells"] / images["frames"]).mean())
+    assert images["frames"].max() > 1
     done = cellwright.read_audit(run, answered(tmp_path / "audit"), tmp_path / "audit")
     assert set(done.rates["condition"]) == {""}
 

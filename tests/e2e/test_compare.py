@@ -17,7 +17,7 @@ from tests.e2e.conftest import GRID, discs, threads
 
 import cellwright
 from cellwright.cli.app import run_app
-from cellwright.core.errors import UsageError
+from cellwright.core.errors import RunError, UsageError
 from cellwright.io.cells import read_table
 
 RADII = {"control": (7, 8, 7.5), "drug": (9, 10, 10)}
@@ -122,6 +122,69 @@ def test_samples_may_come_later_and_go_before(tmp_path: Path) -> None:
     assert done.table.set_index("feature").loc["n_cells", "mean"] == 9
 
 
+def test_rows_of_samples_that_fit_nothing_are_named(run: Path, tmp_path: Path) -> None:
+    text = (run.parent / "samples.csv").read_text("utf-8").replace("drug_3b.png", "drug_3z.png")
+    (tmp_path / "samples.csv").write_text(text, "utf-8")
+    done = cellwright.compare(
+        run, tmp_path / "o", samples=tmp_path / "samples.csv", reference="control"
+    )
+    said = " ".join(one.text for one in done.remarks)
+    assert "1 pictures have no row in samples.csv: drug_3b.png" in said
+    assert "1 rows of samples.csv are of no picture: drug_3z.png" in said
+
+
+def test_an_answer_takes_the_place_of_no_run_and_of_no_table_it_is_made_of(
+    run: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "replicates.csv"
+    pd.DataFrame(
+        {"condition": list("cccxxx"), "replicate": list("123123"), "area_px": range(6)}
+    ).to_csv(mine, index=False)
+    before = mine.read_bytes()
+    with pytest.raises(UsageError, match="written over what it is made of"):
+        cellwright.compare(mine, tmp_path, reference="c")
+    assert mine.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["replicates.csv"]
+    files = sorted(run.iterdir())
+    with pytest.raises(UsageError, match="this is the folder of a run"):
+        cellwright.compare(run, run, reference="control")
+    with pytest.raises(UsageError, match="this is the folder of a run"):
+        cellwright.audit(run, run.parent / "pictures", run)
+    assert sorted(run.iterdir()) == files
+
+
+def test_a_file_where_a_folder_is_needed_is_said(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "o").write_text("mine", "utf-8")
+    with pytest.raises(RunError, match="a file stands where a folder is needed"):
+        cellwright.compare(run, tmp_path / "o", reference="control")
+    with pytest.raises(RunError, match="a file stands where a folder is needed"):
+        cellwright.audit(run, run.parent / "pictures", tmp_path / "o")
+
+
+def test_what_pictures_have_of_cells_is_not_said_of_nuclei(run: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(run, tmp_path / "run")
+    (other / "cells.parquet").unlink()
+    cells = read_table(other / "cells.csv")
+    nuclei = cells[cells["label"] % 3 > 0].assign(object="nucleus")
+    pd.concat([cells, nuclei]).to_csv(other / "cells.csv", index=False)
+    table = cellwright.compare(other, tmp_path / "o", reference="control", object="nucleus").table
+    features = set(table["feature"])
+    assert {"n_cells", "area_um2"} <= features
+    assert not features & {"coverage", "density_per_mm2", "density_per_mpx", "gap_count"}
+    row = table.set_index("feature").loc["n_cells"]
+    assert row["mean_reference"] == pytest.approx(6)
+
+
+def test_a_run_of_failures_says_so(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for name in ("a.tif", "b.tif"):
+        (tmp_path / "pictures" / name).write_bytes(b"II*\0 no picture")
+    run = tmp_path / "run"
+    cellwright.analyze(tmp_path / "pictures", run, method="threshold", make_executor=threads)
+    with pytest.raises(UsageError, match="all 2 pictures of the run failed"):
+        cellwright.compare(run, tmp_path / "o", reference="control")
+
+
 def test_the_command_line_says_it_all(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,6 +262,26 @@ class TestSeveralRuns:
         area = [one.table.set_index("feature").loc["area_um2"] for one in (whole, joined)]
         assert area[0]["n_replicates"] == area[1]["n_replicates"] == 3
         assert area[1]["p"] == pytest.approx(area[0]["p"])
+
+    def test_the_pictures_of_a_run_do_not_count_twice(
+        self, weeks: list[Path], tmp_path: Path
+    ) -> None:
+        again = shutil.copytree(weeks[0], tmp_path / "renamed")
+        with pytest.raises(UsageError, match="renamed has the pictures of week0: one experiment"):
+            cellwright.compare([*weeks, again], tmp_path / "o", reference="control")
+        done = cellwright.compare([*weeks, again], tmp_path / "o", reference="control", mixed=True)
+        assert done.table["n_replicates"].max() == 4
+
+    def test_donors_are_not_called_runs(self, tmp_path: Path) -> None:
+        for week in "12":
+            pd.DataFrame(
+                {"condition": list("cccxxx"), "donor": list("abcabc"), "area_px": range(6)}
+            ).to_csv(tmp_path / f"{week}.csv", index=False)
+        done = cellwright.compare(
+            [tmp_path / "1.csv", tmp_path / "2.csv"], tmp_path / "o", reference="c"
+        )
+        assert done.table["n_replicates"].tolist() == [3]
+        assert "each run is taken" not in " ".join(one.text for one in done.remarks)
 
     def test_a_run_cannot_be_named_twice(self, weeks: list[Path], tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="named twice"):

@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import fastparquet
 import numpy as np
 import pandas as pd
 import pytest
@@ -331,7 +332,7 @@ class TestTables:
         cells.to_csv(tmp_path / "week2" / "cells.csv", index=False)
         for ending in ("csv", "parquet"):
             out = tmp_path / f"o.{ending}"
-            done = cellwright.export([run, tmp_path / "week2"], out)
+            done = cellwright.export([run, tmp_path / "week2"], out, mixed=True)
             assert "taken as different ones" in " ".join(done.remarks)
             found = read_table(out)
             assert len(found) == 216
@@ -429,6 +430,42 @@ def test_what_makes_no_sense_is_refused(
     with pytest.raises(UsageError, match=words):
         cellwright.export(small, tmp_path / out, **options)
     assert [path.name for path in tmp_path.iterdir()] == ["small.csv"]
+
+
+def test_what_is_read_is_not_written_over_even_by_force(small: Path, tmp_path: Path) -> None:
+    before = small.read_bytes()
+    with pytest.raises(UsageError, match="written into what is exported"):
+        cellwright.export(small, tmp_path, to="prism", force=True)
+    samples = table_of(tmp_path / "s.csv", image=["a"], condition=["x"])
+    with pytest.raises(UsageError, match="written into what is exported"):
+        cellwright.export(small, samples, samples=samples, force=True)
+    assert small.read_bytes() == before
+
+
+def test_columns_of_any_type_are_exported(tmp_path: Path) -> None:
+    day = pd.Timestamp("2024-05-01 12:00")
+    table = pd.DataFrame(
+        {
+            "condition": pd.Categorical(["c", "x"]), "area_px": [1.5, 2.5],
+            "taken": [day, pd.NaT], "after": [pd.Timedelta(hours=1), pd.NaT],
+            "small": pd.array([1, None], dtype="Int32"),
+        }
+    )  # fmt: skip
+    fastparquet.write(str(tmp_path / "t.parquet"), table)
+    for ending in ("h5ad", "xlsx", "csv", "parquet"):
+        cellwright.export(tmp_path / "t.parquet", tmp_path / f"o.{ending}")
+    found = read_table(tmp_path / "o.parquet")
+    assert found["taken"].tolist() == ["2024-05-01 12:00:00", ""]
+    assert found["small"].isna().tolist() == [False, True]
+
+
+def test_a_feature_may_not_have_the_name_of_another_column(tmp_path: Path) -> None:
+    path = table_of(
+        tmp_path / "t.csv", condition=list("cx"), replicate=list("11"), total_cells=[1.0, 2.0]
+    )
+    with pytest.raises(UsageError, match="called total_cells already"):
+        cellwright.export(path, tmp_path / "p", to="prism", features=("total_cells",))
+    assert not (tmp_path / "p").exists()
 
 
 def test_a_number_of_pictures_is_no_column_of_cells(run: Path, tmp_path: Path) -> None:

@@ -160,6 +160,18 @@ def test_cells_that_the_frame_cuts_are_not_judged(tmp_path: Path) -> None:
     assert cut["p"].isna().all()
 
 
+def test_gaps_and_words_of_other_programs(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    path = table_of(
+        tmp_path / "t.csv", image=np.repeat(list("abcdefgh"), 50),
+        condition=np.repeat(["c", "x"], 200), area_px=random.lognormal(5, 0.2, 400),
+        extent=random.uniform(0.6, 0.8, 400), confidence=["high", "low"] * 200,
+        touches_border=["TRUE", "FALSE", "", "FALSE"] * 100,
+    )  # fmt: skip
+    table = cellwright.outliers(path, tmp_path / "o", reference="c", rate=0.1).table
+    assert table["p"].isna().to_numpy().nonzero()[0].tolist() == list(range(0, 400, 4))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -115,3 +115,12 @@ def test_a_row_with_a_path_from_elsewhere_is_joined_by_its_unique_name(tmp_path:
         "a.tif": "drug",
         "b.tif": "control",
     }
+
+
+def test_a_comma_that_may_mean_a_thousand_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "samples.csv"
+    file.write_text('image,condition,dose\na.tif,x,"1,000"\n')
+    with pytest.raises(UsageError, match="line 2: dose is '1,000': a thousand, or one"):
+        read_samples(file)
+    file.write_text("image;condition;dose\na.tif;x;1,125\n")  # no commas between cells
+    assert read_samples(file).rows[0].dose == 1.125

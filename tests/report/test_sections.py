@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 from typing import Any
@@ -11,13 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from cellwright.report import columns, counts, failures, filters, gallery, pictures, sizes, verdict
+from cellwright.report import columns, counts, failures, filters, gallery, pictures, verdict
 from cellwright.report.groups import condition_table, measured_pictures, replicate_means
 from cellwright.report.section import Content, ReportData
-from cellwright.report.sizes import density
 
 
 def words(content: Content | None) -> str:
@@ -139,51 +135,6 @@ def test_conditions_keep_the_order_of_the_samples(data: ReportData) -> None:
     assert [row[0] for row in rows(content, "counts-table")] == ["drug", "control"]
 
 
-def test_sizes_are_in_micrometres_where_known(data: ReportData) -> None:
-    content = sizes.SECTION.render(data)
-    assert rows(content, "sizes-table")[0] == [
-        "control", "2", "2", "30", "5.25", "4.5 to 6", "5 to 5.5",
-    ]  # fmt: skip
-    assert "Equivalent diameter in µm" in words(content)
-    assert "Cells of one picture are not independent" in words(content)
-    in_pixels = replace(data, cells=data.cells.drop(columns="equivalent_diameter_um"))
-    assert "Equivalent diameter in px" in words(sizes.SECTION.render(in_pixels))
-
-
-def test_cells_without_micrometres_are_said_to_be_left_out(data: ReportData) -> None:
-    cells = data.cells.copy()
-    cells.loc[cells["image"] == "b2.tif", "equivalent_diameter_um"] = np.nan
-    content = sizes.SECTION.render(replace(data, cells=cells))
-    assert "40 cells without a size in µm are left out." in words(content)
-
-
-def test_no_sizes_have_no_section(data: ReportData) -> None:
-    assert sizes.SECTION.render(replace(data, cells=data.cells[["image"]])) is None
-    assert sizes.SECTION.render(replace(data, cells=data.cells.iloc[:0])) is None
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.floats(0.01, 1e5), min_size=5, max_size=60, unique=True),
-    st.floats(-1e3, 1e3),
-)
-def test_density_is_one_and_moves_with_its_values(values: list[float], shift: float) -> None:
-    x, y = density(np.array(values))
-    moved, same = density(np.array(values) + shift)
-    step = x[1] - x[0]
-    assert np.all(y >= 0)
-    assert np.sum(y) * step == pytest.approx(1.0)
-    assert np.sum(x * y) * step == pytest.approx(np.mean(values), abs=1.5 * step)
-    assert np.sum(moved * same) * step - shift == pytest.approx(
-        np.mean(values), abs=1.5 * (moved[1] - moved[0]) + 1e-6
-    )
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [2.0] * 50, [17.5, 17.5 + 4e-15] * 9])
-def test_too_little_for_a_curve(values: list[float]) -> None:
-    assert len(density(np.array(values))[0]) == 0
-
-
 def test_filters_by_rule_and_condition(data: ReportData) -> None:
     content = filters.SECTION.render(data)
     assert rows(content, "filters-table") == [
@@ -234,13 +185,8 @@ def test_replicates_of_two_conditions_are_different(data: ReportData) -> None:
     assert summary.loc["drug", "sd"] == pytest.approx(np.sqrt(50.0))
 
 
-@pytest.mark.parametrize(
-    "render", [counts.SECTION.render, sizes.SECTION.render], ids=["counts", "sizes"]
-)
-def test_no_probability_is_given(
-    render: Callable[[ReportData], Content | None], data: ReportData
-) -> None:
-    assert re.search(r"\bp [=<]|p-value|signific", words(render(data))) is None
+def test_no_probability_is_given(data: ReportData) -> None:
+    assert re.search(r"\bp [=<]|p-value|signific", words(counts.SECTION.render(data))) is None
 
 
 def test_what_holds_for_the_whole_run_is_said_first(data: ReportData) -> None:

@@ -91,6 +91,16 @@ def test_a_lone_replicate_is_left_out_of_pairs_and_said() -> None:
     assert row["test"] == "paired t"
     assert row["mean_reference"] == pytest.approx(34 / 3)
     assert row["note"] == "1 replicates without a partner left out"
+    # n, cells, means and medians are of the pairs that were tested
+    assert (row["n_replicates"], row["n_replicates_reference"]) == (3, 3)
+    assert (row["n_cells"], row["n_cells_reference"]) == (15, 15)
+    assert row["difference_of_medians"] == pytest.approx(row["difference"])
+
+
+def test_two_whole_pairs_are_not_called_a_part() -> None:
+    made = Made(condition=list("ccxx"), replicate=list("1212"))
+    note = first(compared(made, [10, 11, 12, 14]))["note"]
+    assert note == "no p: 3 replicates are the fewest for one; x has 2 and c has 2"
 
 
 def test_partly_shared_replicates_are_not_paired() -> None:
@@ -134,7 +144,14 @@ def test_without_replicates_it_says_what_cells_would_have_claimed() -> None:
 def test_equal_replicates_claim_nothing() -> None:
     row = first(compared(three_by_three(shared=False), [1, 1, 1, 2, 2, 2]))
     assert math.isnan(row["p"])
-    assert "all replicates have the same value" in row["note"]
+    assert "no p: replicates do not spread" in row["note"]
+
+
+def test_pairs_that_differ_by_the_same_claim_nothing_though_they_spread() -> None:
+    row = first(compared(three_by_three(shared=True), [10, 11, 13, 12, 13, 15]))
+    assert row["difference"] == 2
+    assert math.isnan(row["p"])
+    assert "no p: all replicates differ by the same" in row["note"]
 
 
 def test_several_conditions_are_one_family_without_positive_controls() -> None:
@@ -240,6 +257,69 @@ def test_permutation_says_what_it_cannot_reach() -> None:
 def test_pairs_that_are_not_there_cannot_be_asked_for() -> None:
     with pytest.raises(UsageError, match="only 0 replicates are in both"):
         compared(three_by_three(shared=False), [10, 11, 13, 95, 98, 97], test="paired")
+
+
+def test_pairs_that_a_feature_lacks_cost_no_other_feature_its_test() -> None:
+    made = three_by_three(shared=True)
+    cells, of = made.with_cells([10, 11, 13, 12, 13, 16])
+    cells["half"] = cells["area_px"].where(of % 3 != 0)
+    cells["none"] = cells["area_px"].where(of != 0).where((of != 4) & (of != 5))
+    names = ("area_px", "half", "none")
+    plan = CompareOptions(reference="c", features=names, test="paired")
+    rows = by("feature", compare_features(design_of(made.pictures, "c"), cells, of, plan))
+    assert rows["area_px"]["p"] > 0
+    assert (rows["half"]["n_replicates"], rows["half"]["difference"]) == (2, 2.5)
+    assert "no p: 3 replicates are the fewest" in rows["half"]["note"]
+    assert "no p: no replicate has it in both conditions" in rows["none"]["note"]
+    assert all(math.isnan(rows[name]["p"]) for name in names[1:])
+
+
+def test_permutation_exchanges_within_replicates_that_all_conditions_share() -> None:
+    made = Made(condition=list("ccccccxxxxxx"), replicate=list("123456123456"))
+    means = [10, 20, 30, 40, 50, 60, 11, 21, 31, 41, 51, 61.5]
+    row = first(compared(made, means, test="permutation"))
+    assert (row["p"], row["test"]) == (pytest.approx(2 / 2**6), "paired permutation")
+    assert first(compared(made, means, test="welch"))["p"] > 0.9
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_numbers_that_cannot_be_squared_are_refused(scale: float) -> None:
+    made = three_by_three(shared=False)
+    cells, of = made.with_cells([10, 11, 13, 15, 18, 17])
+    plan = CompareOptions(reference="c")
+    with pytest.raises(UsageError, match="no spread can be computed"):
+        compare_features(design_of(made.pictures, "c"), cells * scale, of, plan)
+
+
+def test_a_longer_movie_has_no_more_cells() -> None:
+    made = three_by_three(shared=False)
+    cells, of = made.with_cells([10, 11, 13, 15, 18, 17])
+    made.pictures["n_cells"] = [12, 14, 13, 24, 28, 26]
+    made.pictures["frames"] = [1, 1, 1, 2, 2, 2]
+    plan = CompareOptions(reference="c", features=("n_cells",))
+    row = first(compare_features(design_of(made.pictures, "c"), cells, of, plan))
+    assert (row["mean"], row["difference"]) == (13, 0)
+
+
+def test_columns_without_numbers_are_said() -> None:
+    made = three_by_three(shared=False)
+    cells, of = made.with_cells([10, 11, 13, 15, 18, 17])
+    cells["extent"], cells["solidity"] = "n. d.", np.nan
+    design = design_of(made.pictures, "c")
+    found = compare_features(design, cells, of, CompareOptions(reference="c"))
+    assert "words among them: extent, solidity" in " ".join(one.text for one in found.remarks)
+    with pytest.raises(UsageError, match="'extent' holds no numbers, or words among them"):
+        compare_features(design, cells, of, CompareOptions(reference="c", features=("extent",)))
+
+
+def test_pictures_of_several_sizes_are_said() -> None:
+    made = three_by_three(shared=False)
+    cells, of = made.with_cells([10, 11, 13, 15, 18, 17])
+    made.pictures["region_area_px"] = [100, 100, 100, 100, 100, 400]
+    found = compare_features(
+        design_of(made.pictures, "c"), cells, of, CompareOptions(reference="c")
+    )
+    assert "n_cells counts more where more is seen" in found.remarks[-1].text
 
 
 def test_the_columns_that_others_build_on() -> None:

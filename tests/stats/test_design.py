@@ -66,6 +66,50 @@ def test_replicates_that_were_read_as_numbers_are_text() -> None:
     assert design.units("x") == ()
 
 
+def test_replicates_of_other_programs_are_the_same() -> None:
+    table = pictures(condition=list("ccxx"), replicate=["1", "2.0", "1.0", "2"])
+    assert design_of(table, "c").units("c") == design_of(table, "c").units("x") == ("1", "2")
+    days = [pd.Timestamp("2024-05-01"), pd.NaT, pd.Timestamp("2024-05-01"), pd.NaT]
+    design = design_of(pictures(condition=list("ccxx"), replicate=days), "c")
+    assert len(design.units("c")) == 1
+
+
+@pytest.mark.parametrize("names", [("1", "01"), ("Day 1", "day_01"), ("caf\u00e9", "cafe\u0301")])
+def test_names_that_may_be_one_are_said(names: tuple[str, str]) -> None:
+    table = pictures(condition=list("ccxx"), replicate=[*names, *names])
+    assert f"replicates {names[0]!r} and {names[1]!r} are taken as different" in said(table)
+    table = pictures(condition=["c", *names], replicate=list("123"))
+    assert f"conditions {names[0]!r} and {names[1]!r} are taken as different" in said(table)
+
+
+def test_names_of_their_own_are_not_said() -> None:
+    names = ["0.1 nM", "0.01 nM", "1 nM", "10 nM", "x-", "y+", "A1", "A11"]
+    table = pictures(condition=["c", *names], replicate=["1"] * 9)
+    assert "taken as different" not in said(table)
+
+
+def test_wells_as_replicates_are_those_of_their_plate_and_doubted() -> None:
+    table = pictures(
+        condition=list("cccxxx"), plate=list("111222"), well=["A1", "A2", "A3"] * 2
+    )  # fmt: skip
+    design = design_of(table, "c", unit="well")
+    assert design.units("c") == ("1/A1", "1/A2", "1/A3")
+    assert design.units("x") == ("2/A1", "2/A2", "2/A3")
+    assert "wells are taken as replicates" in " ".join(one.text for one in design.remarks)
+
+
+@pytest.mark.parametrize("dose", ["-1", "inf", "much", "1,000"])
+def test_a_dose_that_is_none_names_its_condition(dose: str) -> None:
+    table = pictures(condition=["c", "x"], compound=["", "tat"], dose=["", dose])
+    with pytest.raises(UsageError, match=f"condition 'x' is '{dose}', no number from 0 on"):
+        design_of(table, "c")
+
+
+def test_a_dose_may_be_written_in_two_ways() -> None:
+    table = pictures(condition=["c", "x", "x"], compound=["", "t", "t"], dose=["", "10", "10.0"])
+    assert design_of(table, "c").others[0].dose == 10
+
+
 def test_levels_are_counted() -> None:
     table = pictures(
         condition=["c"] * 4 + ["x"] * 2, replicate=list("112211"), plate=["p1"] * 6,

@@ -14,7 +14,7 @@ from cellwright.stats.doses import in_one_unit, parse_dose
         ("uM", 1e-6, "mol/l"), ("µM", 1e-6, "mol/l"), ("nmol/l", 1e-9, "mol/l"),
         ("mol/l", 1, "mol/l"), ("ng/ml", 1e-6, "g/l"), ("ug/mL", 1e-3, "g/l"), ("ng", 1e-9, "g"),
         ("%", 1e-2, "share"), ("IU/ml", 1e3, "IU/l"), ("mg/kg", 1, "mg/kg"), ("", 1, ""),
-        ("mGy", 1e-3, "Gy"),
+        ("mGy", 1e-3, "Gy"), ("mJ/cm2", 10, "J/m2"), ("J/mm2", 1e6, "J/m2"),
     ],
 )  # fmt: skip
 def test_units_are_understood(unit: str, value: float, kind: str) -> None:

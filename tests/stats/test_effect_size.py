@@ -75,6 +75,12 @@ def test_three_against_three_cannot_go_below_a_tenth() -> None:
     assert permutation_p(far, far - 90, paired=True) == smallest_p(3, 3, paired=True) == 0.25
 
 
+@pytest.mark.parametrize(("n", "m"), [(3, 4), (4, 4), (6, 3)])
+def test_no_arrangement_goes_below_the_smallest_p(n: int, m: int) -> None:
+    found = permutation_p(np.arange(n) + 100.0, np.arange(m) + 0.0, paired=False)
+    assert found == pytest.approx(smallest_p(n, m, paired=False))
+
+
 def test_many_replicates_are_drawn_and_always_alike() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.normal(0.8, 1, 14), rng.normal(0, 1, 14)

@@ -10,6 +10,7 @@ from cellwright.cli.interrupt import CANCEL
 from cellwright.cli.verb import Asked, Output, Verb
 from cellwright.engine.executors import start_server
 from cellwright.pipeline.options import AnalyzeOptions, Execution
+from cellwright.stats.options import Question
 
 __all__ = ["INPUTS", "VERB", "gathered"]
 
@@ -23,13 +24,23 @@ def gathered(asked: Asked) -> dict[str, Any]:
     if recipe is not None:
         from cellwright.pipeline.record import read_recipe
 
-        kept = read_recipe(recipe).model_dump(exclude={"limit"})
+        kept = read_recipe(recipe).options.model_dump(exclude={"limit"})
         if typed.get("method", kept["method"]) != kept["method"]:
             # those of another method go, but not those of the cells around nuclei
             kept["set"] = tuple(text for text in kept["set"] if text.startswith("cells."))
         both = (*kept["set"], *typed.get("set", ()))  # of two values of one option the last counts
         typed = kept | typed | {"set": both}
     return typed | asked.of(Execution)
+
+
+def _question(asked: Asked) -> dict[str, Any]:
+    """What is compared: as the recipe has it, then as typed."""
+    recipe: Path | None = asked["recipe"]
+    if recipe is None:
+        return asked.of(Question)
+    from cellwright.pipeline.record import read_recipe
+
+    return read_recipe(recipe).question.model_dump() | asked.of(Question)
 
 
 def _run(asked: Asked) -> int:
@@ -49,6 +60,7 @@ def _run(asked: Asked) -> int:
             regions=asked["regions"],
             flat_reference=asked["flat_reference"],
             dark_reference=asked["dark_reference"],
+            **_question(asked),
             listener=listener,
             cancel=CANCEL,
             **options,
@@ -69,7 +81,7 @@ VERB = Verb(
         "recipe": "Options of an earlier run: its recipe.toml.",
     },
     required=frozenset({"out"}),
-    models=(AnalyzeOptions, Execution, Output),
+    models=(AnalyzeOptions, Question, Execution, Output),
     flags={"dry_run": "Only say what would be done."},
     example="cellwright analyze my_images/ --out run/",
 )

@@ -34,6 +34,7 @@ _PHASES = {
     "outlines": "writing outlines",
     "cells": "finding and measuring cells",
     "previews": "drawing",
+    "views": "drawing",
     "summaries": "writing tables",
     "judging": "looking at held-out pictures",
 }

@@ -220,6 +220,9 @@ class ModelMethod(Method, Protocol):
         """What the record of a run says of the model, as JSON can hold it.
 
         ``name``, ``version``, ``sha256``, ``licence``; ``sources``, each with ``name``,
-        ``licence``, ``pictures`` and ``objects``; ``cite``, each with ``text`` and ``link``.
+        ``licence``, ``pictures`` and ``objects``; ``cite``, each with ``text`` and ``link``;
+        ``scores``, by the pictures that they are of (``validation``: held out of the
+        training), each a mapping from a measure to its ``value``, ``low``, ``high`` and ``n``, the
+        number of pictures.
         """
         ...

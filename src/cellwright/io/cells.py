@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TextIO
 
@@ -15,6 +17,9 @@ from cellwright.core.errors import UnreadableError
 from cellwright.io.csv_text import escape, unescape
 
 __all__ = [
+    "ReadColumns",
+    "cell_groups",
+    "open_columns",
     "read_table",
     "sample_cells",
     "typed",
@@ -23,6 +28,9 @@ __all__ = [
 
 NULLABLE = ("Int64", "boolean")
 """Types of whole numbers and truths of which some are not known: they never become floats."""
+
+ReadColumns = Callable[[Sequence[str]], pd.DataFrame]
+"""Gives columns of a table by their names."""
 
 # Columns that are text even where every value looks like a number.
 _TEXT = (
@@ -128,51 +136,86 @@ def write_table(stream: TextIO, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a table that `write_table` or `CellsWriter` wrote, the escapes removed.
+    """Read a table of ours, or a person's own, the escapes of formulas removed.
+
+    CSV may be divided by commas, semicolons or tabs; but for commas, numbers may have a decimal
+    comma. Columns of numbers may have words for what is not known, such as ``NA`` or ``NaN``.
 
     Raises
     ------
     UnreadableError
-        If it is no CSV or Parquet file, or empty.
+        If it is no CSV or Parquet file, or empty, a column is there twice, or rows have more cells
+        than the header.
     """
+    is_parquet = path.suffix.lower() == ".parquet"
     try:
-        if path.suffix == ".parquet":
+        if is_parquet:
             with path.open("rb") as stream:
                 table: pd.DataFrame = _parquet(stream).to_pandas()
                 return table
-        table = pd.read_csv(path, keep_default_na=False, dtype=dict.fromkeys(_TEXT, str))
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise UnreadableError(f"this table cannot be read: {error}", where=str(path)) from error
+        delimiter = _delimiter(path)
+        table = _csv(path, delimiter)
+    except (OSError, ValueError, csv.Error, pd.errors.ParserWarning) as error:
+        raise UnreadableError(
+            f"this table cannot be read: {_plain(error)}",
+            where=str(path),
+            remedy="" if is_parquet else "save it as CSV UTF-8, with a name above each column",
+        ) from error
     table.columns = pd.Index([unescape(str(name)) for name in table.columns])
     for name in table.columns:
-        if name not in _TEXT and _is_truth(table[name]):
-            table[name] = table[name].map(_TRUTHS).astype("boolean")
-        elif name in _TEXT or not _is_number(table[name]):
-            table[name] = table[name].map(
-                lambda value: unescape(value) if isinstance(value, str) else value
-            )
-        else:
-            table[name] = pd.to_numeric(table[name].replace("", np.nan))
+        table[name] = _typed(table[name], name in _TEXT, comma=delimiter != ",")
     return table
 
 
-_TRUTHS = {"True": True, "False": False, "": pd.NA}
+def _plain(error: Exception) -> str:
+    """What is wrong, in a line."""
+    if isinstance(error, pd.errors.ParserWarning):
+        return "rows have more cells than the header has names"
+    return str(error).strip()
 
 
-def _is_truth(values: pd.Series) -> bool:
-    """Whether all values that are not blank are True or False, as text, and one is blank."""
-    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        return False
-    found = set(values.unique())
-    return found <= set(_TRUTHS) and "" in found and len(found) > 1
+def _delimiter(path: Path) -> str:
+    """What divides the cells of the header; refuses names that are there twice."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        header = next((line for line in stream if line.strip()), "")
+    delimiter = max(_DELIMITERS, key=header.count)
+    names = next(csv.reader([header], delimiter=delimiter), [])
+    if twice := [name for name in names if name.strip() and names.count(name) > 1]:
+        raise ValueError(f"the column {twice[0]!r} is there twice")
+    return delimiter
 
 
-def _is_number(values: pd.Series) -> bool:
-    """Whether all values that are not blank are numbers, and there is one."""
-    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        return True
-    filled = values[values != ""]
-    return bool(len(filled) and pd.to_numeric(filled, errors="coerce").notna().all())
+def _csv(path: Path, delimiter: str) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        # pandas would take the first column for names of rows, or leave the last one out
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # a word among numbers
+        return pd.read_csv(
+            path, sep=delimiter, index_col=False, keep_default_na=False,
+            dtype=dict.fromkeys(_TEXT, str),
+        )  # fmt: skip
+
+
+_DELIMITERS = ",;\t"
+_UNKNOWN = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NAN", "-nan", "NULL", "null", "None")
+"""How R, Excel, ImageJ, MATLAB, data bases and Python write a number that is not known."""
+_TRUTHS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
+
+
+def _typed(values: pd.Series, is_text: bool, *, comma: bool) -> pd.Series:
+    """Give a column its type: numbers, truths, else text."""
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    if not is_text:
+        told = values[~values.isin(_UNKNOWN) & values.notna()]
+        if len(told) and told.isin(tuple(_TRUTHS)).all():
+            return values.map(_TRUTHS).astype("boolean")
+        if len(told):
+            plain = told.astype(str).str.replace(",", ".", regex=False) if comma else told
+            numbers = pd.to_numeric(plain, errors="coerce")
+            if numbers.notna().all():
+                return numbers.reindex(values.index)
+    return values.map(lambda value: unescape(value) if isinstance(value, str) else value)
 
 
 def sample_cells(path: Path, most: int) -> tuple[pd.DataFrame, int]:
@@ -195,6 +238,25 @@ def sample_cells(path: Path, most: int) -> tuple[pd.DataFrame, int]:
         filled = [part for part in parts if len(part)]
         rows = pd.concat(filled, ignore_index=True) if filled else file.to_pandas()
     return rows, total
+
+
+def cell_groups(path: Path) -> Iterator[pd.DataFrame]:
+    """Read a Parquet file of cells piece by piece."""
+    with path.open("rb") as stream:
+        yield from _parquet(stream).iter_row_groups()
+
+
+@contextmanager
+def open_columns(path: Path) -> Iterator[ReadColumns]:
+    """Open a Parquet file of cells to read some columns at a time, and no others."""
+    with path.open("rb") as stream:
+        file = _parquet(stream)
+
+        def read(names: Sequence[str]) -> pd.DataFrame:
+            table: pd.DataFrame = file.to_pandas(columns=list(names))
+            return table
+
+        yield read
 
 
 def _parquet(stream: BinaryIO) -> Any:

@@ -120,10 +120,10 @@ def tidied(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _tidy(values: pd.Series) -> pd.Series:
-    if isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
-        values = values.astype(object)
-    if values.dtype != object:
+    plain = not isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype)
+    if plain and (pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)):
         return values
+    values = values.astype(object)  # times as well, which few formats have
     kind = pd.api.types.infer_dtype(values, skipna=True)
     if kind == "boolean":
         return values.astype("boolean")

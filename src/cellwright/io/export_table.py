@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cellwright.io.cells import NULLABLE, write_table
+import pandas as pd
+
+from cellwright.io.cells import write_table
 from cellwright.io.export import Export, ExportFormat
 
 __all__ = ["CSV", "PARQUET"]
@@ -29,7 +31,9 @@ def write_parquet(export: Export, path: Path) -> None:
         object_encoding={name: "utf8" for name in cells if cells[name].dtype == object},
         write_index=False,
         custom_metadata=metadata | {"format": "cellwright-cells", "version": "1"},
-        has_nulls=[name for name in cells if cells[name].dtype.name in NULLABLE],
+        has_nulls=[
+            name for name in cells if pd.api.types.is_extension_array_dtype(cells[name].dtype)
+        ],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from cellwright.core.errors import UsageError
 from cellwright.io.csv_text import unescape
 
-__all__ = ["KNOWN_COLUMNS", "Match", "SampleRow", "Samples", "read_samples"]
+__all__ = ["KNOWN_COLUMNS", "Match", "SampleRow", "Samples", "is_ambiguous", "read_samples"]
 
 KNOWN_COLUMNS = (
     "image", "condition", "replicate", "well", "plate", "batch", "donor", "compound", "dose",
@@ -196,7 +197,7 @@ def read_samples(path: Path | str) -> Samples:
     ('drug', 0.5)
     """
     path = Path(path)
-    lines = _lines(path)
+    delimiter, lines = _lines(path)
     try:
         header = [unescape(name.strip()) for name in next(lines)[1]]
     except StopIteration:
@@ -212,7 +213,7 @@ def read_samples(path: Path | str) -> Samples:
     repeated = sorted({name for name in header if name and header.count(name) > 1})
     if repeated:
         raise _usage(path, 1, f"the column {repeated[0]} is there twice", "leave one of them")
-    rows = [_row(path, line, header, cells) for line, cells in lines]
+    rows = [_row(path, line, header, cells, delimiter) for line, cells in lines]
     first: dict[str, int] = {}
     for row in rows:
         if row.image in first:
@@ -230,8 +231,8 @@ def _usage(path: Path, line: int, what: str, remedy: str) -> UsageError:
     return UsageError(what, where=f"{path}, line {line}", remedy=remedy)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Give line number and cells of each line that is not blank."""
+def _lines(path: Path) -> tuple[str, Iterator[tuple[int, list[str]]]]:
+    """Give what divides cells, then line number and cells of each line that is not blank."""
     try:
         with path.open("rb") as file:
             raw = file.read(_LARGEST + 1)
@@ -250,6 +251,10 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise _usage(path, line, "the text is not UTF-8", "save it as CSV UTF-8") from error
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
+    return delimiter, _cells(path, text, delimiter)
+
+
+def _cells(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
@@ -261,7 +266,9 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-def _row(path: Path, line: int, header: Sequence[str], cells: Sequence[str]) -> SampleRow:
+def _row(
+    path: Path, line: int, header: Sequence[str], cells: Sequence[str], delimiter: str
+) -> SampleRow:
     if any(cell.strip() for cell in cells[len(header) :]):
         raise _usage(
             path, line, f"{len(cells)} cells for {len(header)} columns", "quote text with commas"
@@ -276,8 +283,9 @@ def _row(path: Path, line: int, header: Sequence[str], cells: Sequence[str]) -> 
     if not image:
         raise _usage(path, line, "the row names no image", "fill it in or take the row out")
     known = {name: text.pop(name, "") for name in KNOWN_COLUMNS[1:]}
-    dose = _number(path, line, "dose", known.pop("dose"))
-    pixel_size = _number(path, line, "pixel_size_um", known.pop("pixel_size_um"))
+    dose, pixel_size = (
+        _number(path, line, name, known.pop(name), delimiter) for name in ("dose", "pixel_size_um")
+    )
     if pixel_size is not None and pixel_size <= 0:
         raise _usage(path, line, "pixel_size_um is not above 0", "give micrometres a pixel")
     exclude = known.pop("exclude").casefold()
@@ -305,9 +313,13 @@ def _row(path: Path, line: int, header: Sequence[str], cells: Sequence[str]) -> 
     )
 
 
-def _number(path: Path, line: int, name: str, text: str) -> float | None:
+def _number(path: Path, line: int, name: str, text: str, delimiter: str) -> float | None:
     if not text:
         return None
+    if delimiter == "," and is_ambiguous(text):
+        raise _usage(
+            path, line, f"{name} is {text!r}: a thousand, or one?", "write it like 1000 or 1.0"
+        )
     try:
         value = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
     except ValueError:
@@ -315,3 +327,14 @@ def _number(path: Path, line: int, name: str, text: str) -> float | None:
     if not math.isfinite(value):
         raise _usage(path, line, f"{name} is {text!r}, not a number", "write it like 0.65")
     return value
+
+
+def is_ambiguous(text: str) -> bool:
+    """Whether a comma may be a decimal one as well as a mark of thousands.
+
+    Examples
+    --------
+    >>> is_ambiguous("1,000"), is_ambiguous("0,500"), is_ambiguous("2,5")
+    (True, False, False)
+    """
+    return re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+", text) is not None

@@ -13,7 +13,9 @@ from typing import Literal
 
 from cellwright.core.errors import UsageError
 
-__all__ = ["ENVIRONMENT", "Entry", "as_recorded", "catalogue", "find_model", "user_folder"]
+__all__ = [
+    "ENVIRONMENT", "Entry", "as_recorded", "catalogue", "find_model", "is_bundled", "user_folder",
+]  # fmt: skip
 
 ENVIRONMENT = "CELLWRIGHT_MODELS"
 """The variable that names another folder for the user's models."""
@@ -133,6 +135,17 @@ def _record() -> Mapping[str, str]:
         return {}
     pairs = (line.split(maxsplit=1) for line in lines if line.strip())
     return {name.lstrip("*"): digest for digest, name in pairs}
+
+
+def is_bundled(digest: str) -> bool:
+    """Tell whether a model with this hash comes with this version of the package.
+
+    Examples
+    --------
+    >>> is_bundled("0" * 64)
+    False
+    """
+    return digest in _record().values()
 
 
 def as_recorded(entry: Entry) -> bool | None:

@@ -32,8 +32,9 @@ from cellwright.pipeline.corrections import (
     set_orphans_aside,
     take_corrections,
 )
+from cellwright.pipeline.drawing import Drawn, Kind, draw
 from cellwright.pipeline.failure import Failure
-from cellwright.pipeline.gallery import choose_shown, draw_previews
+from cellwright.pipeline.gallery import Shown, choose_shown, choose_viewed
 from cellwright.pipeline.gates import Gating, check_requests, gates_of
 from cellwright.pipeline.light import find_light
 from cellwright.pipeline.log import RunLog
@@ -338,7 +339,7 @@ class _Analysis:
         if stages.measure:
             columns = cell_columns(outcomes, options.features, [g.declared for g in gating.gates])
             write_cells(folder, outcomes, columns, gating.gates)
-        folder.publish("recipe.toml", recipe_text(self.settings.options).encode("utf-8"))
+        folder.publish("recipe.toml", self._recipe())
         folder.publish("run.json", run_text(record).encode("utf-8"))
         if stages.report:
             self._report(outcomes)
@@ -359,18 +360,30 @@ class _Analysis:
 
     def _report(self, outcomes: Sequence[Outcome]) -> None:
         # drawing brings matplotlib, which the other verbs do without
-        from cellwright.pipeline.reporting import keep_previews, write_report
+        from cellwright.pipeline.answers import Asking
+        from cellwright.pipeline.report_data import keep_drawn
+        from cellwright.pipeline.reporting import write_report
 
-        drawn, computed, reused = draw_previews(
-            choose_shown(outcomes),
-            self.settings.options.project,
-            self.folder,
-            self.pool,
-            self.listener,
+        previews = self._draw("preview", choose_shown(outcomes))
+        views = self._draw("view", choose_viewed(outcomes))
+        keep_drawn(self.folder, previews, views)
+        for said in write_report(self.folder, Asking(self.start.question)):
+            self.listener(Message("warning", said))
+
+    def _recipe(self) -> bytes:
+        return recipe_text(self.settings.options, self.start.question).encode("utf-8")
+
+    def _draw(self, kind: Kind, shown: Sequence[Shown]) -> list[Drawn]:
+        drawn, computed, reused = draw(
+            kind,
+            shown,
+            project=self.settings.options.project,
+            folder=self.folder,
+            pool=self.pool,
+            listener=self.listener,
         )
         self._count(computed, reused)
-        keep_previews(self.folder, drawn)
-        write_report(self.folder)
+        return drawn
 
 
 def _of_unit(outcome: Outcome, unit: Unit) -> Outcome:

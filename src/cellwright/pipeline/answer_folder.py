@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from cellwright.engine.files import write_atomic
+from cellwright.core.errors import UsageError
+from cellwright.engine.files import run_errors, write_atomic
 from cellwright.pipeline.tables import csv_bytes
 from cellwright.report.section import Figure
 
-__all__ = ["write_answer"]
+__all__ = ["refuse_run", "write_answer"]
 
-_FIGURES = "figures"
+_FIGURES, _RUN = "figures", "run.json"
 
 
 def write_answer(
@@ -24,6 +25,8 @@ def write_answer(
     tables: Mapping[str, pd.DataFrame],
     page: tuple[str, str],
     figures: Iterable[Figure],
+    *,
+    read: Iterable[Path] = (),
 ) -> None:
     """Write all of an answer, and take away what an earlier one left that this has not.
 
@@ -37,9 +40,14 @@ def write_answer(
         By name; a figure is written with the numbers that it shows.
     page
         Name of the page and its HTML.
+    read
+        Files that the answer is made of.
 
     Raises
     ------
+    UsageError
+        If the folder is a run, or a file that was read lies where another would be written;
+        nothing is written then.
     RunError
         If the folder cannot be written to.
     """
@@ -48,14 +56,45 @@ def write_answer(
         files[f"{_FIGURES}/{figure.name}.svg"] = figure.svg.encode()
         files[f"{_FIGURES}/{figure.name}.csv"] = csv_bytes(figure.table)
     files[page[0]] = page[1].encode()
-    (out / _FIGURES).mkdir(parents=True, exist_ok=True)
     before = _before(out / record[0])
+    refuse_run(out)
+    _refuse_read(out, {*files, record[0]} - before, read)
+    with run_errors(out):
+        (out / _FIGURES).mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         write_atomic(out / name, content, out)
     for name in before - set(files):
         (out / name).unlink(missing_ok=True)
     text = json.dumps({**record[1], "files": sorted(files)}, indent=1) + "\n"
     write_atomic(out / record[0], text.encode(), out)
+
+
+def refuse_run(out: Path) -> None:
+    """Keep the folder of a run for what belongs to it.
+
+    Raises
+    ------
+    UsageError
+        If `out` is the folder of a run.
+    """
+    if (out / _RUN).is_file():
+        raise UsageError(
+            "this is the folder of a run",
+            where=str(out),
+            remedy="choose another with --out, such as a folder in it",
+        )
+
+
+def _refuse_read(out: Path, names: Iterable[str], read: Iterable[Path]) -> None:
+    """Keep a person's tables, which may have the name of one of ours."""
+    taken = {(out / name).resolve() for name in names}
+    for path in read:
+        if path.resolve() in taken:
+            raise UsageError(
+                "the answer would be written over what it is made of",
+                where=str(path),
+                remedy="choose another folder with --out",
+            )
 
 
 def _before(record: Path) -> set[str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # opening a picture needs to know of channels as well
 
 __all__ = [
     "Channel", "choose_channel", "choose_spacing", "diameter_in_px", "first_of_a_screen",
-    "refuse_unchosen",
+    "number_of_channel", "refuse_unchosen",
 ]  # fmt: skip
 
 # Names that microscopes and people give to the channel of the nuclei.
@@ -55,7 +55,7 @@ def choose_channel(header: Header, wanted: str | None) -> Channel | None:
             raise InputError(f"there is no channel {wanted!r}", remedy="it is a colour picture")
         return Channel(COLOUR, "colour")
     if wanted is not None:
-        number = _number(names, wanted)
+        number = number_of_channel(names, wanted)
         if number is None:
             raise InputError(f"there is no channel {wanted!r}", remedy="it has " + _listing(names))
         return Channel(number, names[number])
@@ -84,7 +84,7 @@ def first_of_a_screen(header: Header) -> Channel:
     return Channel(0, names[0], note, is_guess=True)
 
 
-def _number(names: Sequence[str], wanted: str) -> int | None:
+def number_of_channel(names: Sequence[str], wanted: str) -> int | None:
     """Position of a channel: its name decides, then its name in any case, then its number."""
     for same in (str, str.casefold):
         matches = [i for i, name in enumerate(names) if same(name) == same(wanted)]

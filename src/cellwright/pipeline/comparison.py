@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,22 +15,29 @@ from cellwright.core.version import VERSION
 from cellwright.pipeline.answer_folder import write_answer
 from cellwright.pipeline.experiment import Experiment, experiment_of
 from cellwright.stats.comparing import Comparison, compare_features
-from cellwright.stats.design import Remark, design_of
+from cellwright.stats.design import DESIGN, Remark, design_of
 from cellwright.stats.features import numbers
 from cellwright.stats.further import with_further
 from cellwright.stats.options import CompareOptions
 
-__all__ = ["COMPARISONS", "DESIGN_TABLE", "PAGE", "RECORD", "REPLICATES", "compare_sources"]
+if TYPE_CHECKING:
+    from cellwright.report.answer.data import Answer
+
+__all__ = [
+    "COMPARISONS", "DESIGN_TABLE", "PAGE", "PICTURES", "RECORD", "REPLICATES", "compare_experiment",
+    "compare_sources", "kept_question", "told_pictures",
+]  # fmt: skip
 
 PAGE = "answer.html"
 COMPARISONS, DESIGN_TABLE, REPLICATES = "comparisons.csv", "design.csv", "replicates.csv"
+PICTURES = "pictures.csv"
 RECORD = "comparison.json"
 FORMAT = {"format": "cellwright-comparison", "version": 1}
 
 
 def compare_sources(
     sources: Sequence[Path], out: Path, options: CompareOptions, samples: Path | None = None
-) -> Comparison:
+) -> Answer:
     """Compare the conditions of runs or tables, and write the answer.
 
     Parameters
@@ -37,8 +45,8 @@ def compare_sources(
     sources
         Folders of runs, or tables with a row a cell.
     out
-        Folder that gets `PAGE`, `COMPARISONS`, `DESIGN_TABLE`, `REPLICATES`, `RECORD`, figures,
-        and those of the tables `FURTHER` that have something to say.
+        Folder that gets `PAGE`, `COMPARISONS`, `DESIGN_TABLE`, `REPLICATES`, `PICTURES`, `RECORD`,
+        figures, and those of the further tables that have something to say.
     options
         What was decided beforehand.
     samples
@@ -56,6 +64,13 @@ def compare_sources(
     experiment = experiment_of(
         sources, samples, rename=options.rename, kind=options.object, mixed=options.mixed
     )
+    return compare_experiment(experiment, out, options, given=samples is not None)
+
+
+def compare_experiment(
+    experiment: Experiment, out: Path, options: CompareOptions, *, given: bool
+) -> Answer:
+    """Compare the conditions of what has been read; `given`: whether by a ``samples.csv``."""
     design = design_of(
         experiment.pictures, options.reference, unit=options.unit, positive=options.positive
     )
@@ -63,11 +78,28 @@ def compare_sources(
     comparison = compare_features(design, experiment.cells, experiment.of, options)
     comparison = with_further(comparison, experiment.cells, experiment.of)
     comparison = comparison.with_remarks(remarks)
-    _write(out, comparison, experiment)
-    return comparison
+    return _written(out, comparison, experiment, given=given)
 
 
-def _write(out: Path, comparison: Comparison, experiment: Experiment) -> None:
+def kept_question(out: Path) -> tuple[CompareOptions, Path | None] | None:
+    """Read what an earlier comparison was asked, and its pictures where a table had told of them.
+
+    Returns
+    -------
+    tuple or None
+        None where there is no record of a comparison that this version reads.
+    """
+    try:
+        record = json.loads((out / RECORD).read_bytes())
+        if any(record.get(name) != value for name, value in FORMAT.items()):
+            return None
+        options = CompareOptions(**record["options"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return options, out / PICTURES if record.get("samples_given") else None
+
+
+def _written(out: Path, comparison: Comparison, experiment: Experiment, *, given: bool) -> Answer:
     """Write the tables, and the page for people with its figures."""
     from cellwright.report.answer.data import answer_of
     from cellwright.report.answer.page import build_answer
@@ -75,7 +107,9 @@ def _write(out: Path, comparison: Comparison, experiment: Experiment) -> None:
     answer = answer_of(comparison, lambda feature: _values(comparison, experiment, feature))
     tables = _tables(comparison)
     html, figures = build_answer(answer, (*tables, RECORD))
-    write_answer(out, (RECORD, _record(comparison)), tables, (PAGE, html), figures)
+    record = {**_record(comparison), "samples_given": given}
+    write_answer(out, (RECORD, record), tables, (PAGE, html), figures, read=experiment.files)
+    return answer
 
 
 def _values(
@@ -96,8 +130,17 @@ def _tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
         COMPARISONS: comparison.table,
         DESIGN_TABLE: comparison.design.table(),
         REPLICATES: comparison.replicates,
+        PICTURES: told_pictures(comparison.design.pictures),
         **{f"{name}.csv": table for name, table in comparison.further.items()},
     }
+
+
+def told_pictures(pictures: pd.DataFrame) -> pd.DataFrame:
+    """What each picture is of, as it was understood: a ``samples.csv``."""
+    several = ("run",) if len(set(pictures["run"])) > 1 else ()
+    names = [name for name in ("image", *several, *DESIGN) if name in pictures]
+    told = [name for name in names if (pictures[name].astype(str) != "").any()]
+    return pictures[told].reset_index(drop=True)
 
 
 def _record(comparison: Comparison) -> dict[str, Any]:

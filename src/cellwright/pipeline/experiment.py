@@ -15,9 +15,10 @@ from cellwright.core.errors import UsageError
 from cellwright.io.cells import read_table
 from cellwright.io.samples import KNOWN_COLUMNS, SampleRow, Samples, read_samples
 from cellwright.pipeline.run import Run
-from cellwright.stats.design import DESIGN
+from cellwright.stats.design import DESIGN, filled
+from cellwright.stats.features import OF_PICTURES
 
-__all__ = ["Experiment", "experiment_of", "names_of"]
+__all__ = ["Experiment", "check_alike", "experiment_of", "names_of", "value_of"]
 
 _TABLES = (".csv", ".parquet")
 _USED = ("done", "warned")
@@ -42,6 +43,8 @@ class Experiment:
         Records of the runs; empty for tables.
     remarks
         What was left out or taken for granted.
+    files
+        Tables that were read, and samples.csv.
     """
 
     cells: pd.DataFrame
@@ -49,6 +52,7 @@ class Experiment:
     of: npt.NDArray[np.int64]
     runs: tuple[Mapping[str, Any], ...]
     remarks: tuple[str, ...]
+    files: tuple[Path, ...] = ()
 
 
 def experiment_of(
@@ -89,7 +93,7 @@ def experiment_of(
     remarks = [text for part in parts for text in part.remarks]
     runs = tuple(record for part in parts for record in part.runs)
     if not mixed:
-        _check_alike([(name, part) for name, part in zip(names, parts, strict=True) if part.runs])
+        check_alike([(name, part) for name, part in zip(names, parts, strict=True) if part.runs])
     pictures = pd.concat([part.pictures for part in parts], ignore_index=True)
     starts = np.cumsum([0, *(len(part.pictures) for part in parts)])
     of = np.concatenate([part.of + start for part, start in zip(parts, starts, strict=False)])
@@ -104,7 +108,8 @@ def experiment_of(
     cells = parts[0].cells if len(parts) == 1 else pd.concat(
         [part.cells for part in parts], ignore_index=True
     )  # fmt: skip
-    return Experiment(cells, pictures, of, runs, tuple(dict.fromkeys(remarks)))
+    files = (*(one for one in sources if one.is_file()), *([samples] if samples else []))
+    return Experiment(cells, pictures, of, runs, tuple(dict.fromkeys(remarks)), files)
 
 
 def names_of(sources: Sequence[Path]) -> list[str]:
@@ -135,14 +140,21 @@ def _part(source: Path, name: str, rename: Sequence[str], kind: str | None) -> E
 def _of_run(folder: Path, name: str, kind: str | None) -> Experiment:
     run = Run(folder)
     cells, images, record = run.cells, run.images, run.record
-    main = {str(entry["object"]) for entry in record["inputs"] if entry.get("object")}
+    main = {str(entry["object"]) for entry in record.get("inputs", ()) if entry.get("object")}
     cells = _of_kind(cells, kind, main, folder)
     used = images[images["status"].isin(_USED)].reset_index(drop=True)
-    remarks = []
-    if lost := int((images["status"] == "failed").sum()):
-        remarks.append(f"{name}: {lost} pictures failed, and are in no number")
+    lost = int((images["status"] == "failed").sum())
+    if lost and not len(used):
+        raise UsageError(
+            f"all {lost} pictures of the run failed, so that there is nothing to look at",
+            where=str(folder),
+            remedy="images.csv says why; analyse the pictures again",
+        )
+    remarks = [f"{name}: {lost} pictures failed, and are in no number"] if lost else []
     used["run"] = name
     if kind is not None and main and kind not in main:
+        # densities and coverage of images.csv are those of the main kind
+        used = used.drop(columns=[one.name for one in OF_PICTURES if one.name in used])
         used["n_cells"] = cells["image"].value_counts().reindex(used["image"]).fillna(0).to_numpy()
     place = pd.Index(used["image"])
     if not place.is_unique:
@@ -202,13 +214,18 @@ def _of_table(file: Path, name: str, rename: Sequence[str], kind: str | None) ->
         )
         twins = pictures.duplicated(["run", "image"])
         if twins.any():
-            twice = pictures.loc[twins, "image"].iloc[0]
-            raise UsageError(
-                f"cells of the picture {twice!r} are of several conditions, replicates or wells",
-                where=str(file),
-                remedy="give each picture one, or leave the column image out",
-            )
+            raise _of_several(pictures, str(pictures.loc[twins, "image"].iloc[0]), file)
     return Experiment(cells, pictures, of.astype(np.int64), (), tuple(remarks))
+
+
+def _of_several(pictures: pd.DataFrame, image: str, file: Path) -> UsageError:
+    own = pictures[pictures["image"] == image]
+    differ = [f"{name}s" for name in DESIGN if name in own and len(own[name].unique()) > 1]
+    return UsageError(
+        f"cells of the picture {image!r} are of several {' and '.join(differ)}",
+        where=str(file),
+        remedy="give each picture one, or leave the column image out",
+    )
 
 
 def _renamed(cells: pd.DataFrame, rename: Sequence[str], file: Path) -> pd.DataFrame:
@@ -229,11 +246,12 @@ def _renamed(cells: pd.DataFrame, rename: Sequence[str], file: Path) -> pd.DataF
     return cells.rename(columns=names)
 
 
-def _check_alike(parts: Sequence[tuple[str, Experiment]]) -> None:
+def check_alike(parts: Sequence[tuple[str, Experiment]]) -> None:
     """Refuse runs whose numbers cannot be put side by side."""
     if len(parts) < 2:
         return
     (first, one), *others = parts
+    _check_apart(parts)
     for name, other in others:
         for what, ours, theirs in (
             ("the method or its model", _method(one), _method(other)),
@@ -249,6 +267,24 @@ def _check_alike(parts: Sequence[tuple[str, Experiment]]) -> None:
                 )
 
 
+def _check_apart(parts: Sequence[tuple[str, Experiment]]) -> None:
+    """Refuse pictures that are there a second time: one experiment would pass for two."""
+    seen: dict[str, str] = {}
+    for name, part in parts:
+        own = part.pictures
+        if "sha256" not in own:
+            continue
+        # empty pictures may well be equal
+        hashes = {str(text) for text in own.loc[own["n_cells"] > 0, "sha256"]} - {"", "nan"}
+        known = [seen[text] for text in hashes if text in seen]
+        if 2 * len(known) > len(hashes):
+            raise UsageError(
+                f"{name} has the pictures of {known[0]}: one experiment would count as two",
+                remedy="name one of them only, or allow it with --mixed",
+            )
+        seen |= dict.fromkeys(hashes, name)
+
+
 def _method(part: Experiment) -> Any:
     return part.runs[0].get("method")
 
@@ -261,7 +297,8 @@ def _options(part: Experiment) -> dict[str, Any]:
 def _pixel_sizes(part: Experiment) -> list[Any]:
     if "pixel_size_um" not in part.pictures:
         return []
-    return sorted({value for value in part.pictures["pixel_size_um"] if value == value})  # noqa: PLR0124 - NaN
+    known = pd.to_numeric(part.pictures["pixel_size_um"], errors="coerce").dropna()
+    return sorted({float(f"{value:.6g}") for value in known.unique()})
 
 
 def _differing(ours: Any, theirs: Any) -> str:
@@ -300,18 +337,29 @@ def _joined(
         )
     told = [name for name in samples.columns if name not in {"image", "channel", "pixel_size_um"}]
     rows = [match.rows.get(name) for name in names]
-    pictures = pictures.assign(**{column: [_value(row, column) for row in rows] for column in told})
+    pictures = pictures.assign(
+        **{column: [value_of(row, column) for row in rows] for column in told}
+    )
     remarks = []
     left_out = [row is not None and row.exclude for row in rows]
     if any(left_out):
         pictures = pictures[~np.array(left_out)].reset_index(drop=True)
         remarks.append(f"{sum(left_out)} pictures are excluded by {samples.path.name}")
-    if match.unmatched_images:
-        remarks.append(f"{len(match.unmatched_images)} pictures have no row in {samples.path.name}")
+    if without := match.unmatched_images:
+        remarks.append(
+            f"{len(without)} pictures have no row in {samples.path.name}: {_few(without)}"
+        )
+    if lone := [row.image for row in match.unmatched_rows]:
+        remarks.append(f"{len(lone)} rows of {samples.path.name} are of no picture: {_few(lone)}")
     return pictures, remarks
 
 
-def _value(row: SampleRow | None, column: str) -> str:
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def value_of(row: SampleRow | None, column: str) -> str:
+    """Text of a column of a row of samples.csv; empty without a row."""
     if row is None:
         return ""
     value = getattr(row, column) if column in KNOWN_COLUMNS else row.others.get(column, "")
@@ -320,9 +368,12 @@ def _value(row: SampleRow | None, column: str) -> str:
 
 def _name_apart(pictures: pd.DataFrame) -> list[str]:
     """Runs are independent experiments: give each its replicates."""
-    known = pictures["replicate"].fillna("").astype(str) if "replicate" in pictures else None
-    if known is None or not (known != "").any():
+    told = filled(pictures)
+    known = told["replicate"]
+    if not (known != "").any():
         pictures["replicate"] = pictures["run"]
+        if any(told["donor"]):
+            return []  # donors are the replicates
         return ["no replicates are stated: each run is taken as one independent experiment"]
     of = {str(run): set(known[pictures["run"] == run]) - {""} for run in pictures["run"].unique()}
     shared = set[str]()

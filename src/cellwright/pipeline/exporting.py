@@ -111,7 +111,7 @@ def export_sources(
         If the file cannot be written.
     """
     format_ = _format(options.to, out)
-    _check_out(format_, out, sources, force=force)
+    _check_out(format_, out, (*sources, *([samples] if samples else [])), force=force)
     require_export(format_.what, format_.needs)
     experiment = experiment_of(
         sources, samples, rename=options.rename, kind=options.object, mixed=options.mixed
@@ -161,7 +161,8 @@ def _check_out(format_: ExportFormat, out: Path, sources: Sequence[Path], *, for
     place = out.resolve()
     for source in sources:
         own = source.resolve()
-        if place == own or (source.is_dir() and place.is_relative_to(own)):
+        within = source.is_dir() and place.is_relative_to(own)
+        if place == own or within or (format_.is_folder and place == own.parent):
             raise UsageError(
                 "this would be written into what is exported",
                 where=str(out),
@@ -355,6 +356,11 @@ def _replicates(
     found = pd.DataFrame(table, columns=list(KEYS))
     means: list[pd.Series] = []
     for feature in features:
+        if feature.name in KEYS:
+            raise UsageError(
+                f"a column of replicates is called {feature.name} already",
+                remedy="call yours otherwise with --rename, or choose others with --features",
+            )
         groups, rows = (
             (of_cells, experiment.cells) if feature.of == "cells"
             else (of_pictures, design.pictures)

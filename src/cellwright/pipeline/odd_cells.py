@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import pandas as pd
 from cellwright.core.errors import CellwrightError, UsageError
 from cellwright.core.version import VERSION
 from cellwright.pipeline.answer_folder import write_answer
+from cellwright.pipeline.comparison import PICTURES, told_pictures
 from cellwright.pipeline.experiment import Experiment, experiment_of, names_of
 from cellwright.pipeline.run import Run
 from cellwright.stats.comparing import Comparison, compare_features
@@ -28,7 +30,7 @@ from cellwright.stats.outliers.traits import Trait, traits_of
 if TYPE_CHECKING:
     from cellwright.report.odd_cells.data import OddPage, Read
 
-__all__ = ["OUTLIERS", "PAGE", "RECORD", "SHARES", "OddCells", "find_in_sources"]
+__all__ = ["OUTLIERS", "PAGE", "RECORD", "SHARES", "OddCells", "find_in_sources", "kept_search"]
 
 PAGE = "odd.html"
 OUTLIERS, SHARES, RECORD = "outliers.csv", "outlier_shares.csv", "outliers.json"
@@ -62,6 +64,8 @@ class OddCells:
         By which cells were judged.
     remarks
         What is to be known of it.
+    page
+        What its page was made of.
     """
 
     table: pd.DataFrame
@@ -71,6 +75,7 @@ class OddCells:
     what: str
     traits: tuple[Trait, ...]
     remarks: tuple[Remark, ...]
+    page: OddPage | None = None
 
 
 def find_in_sources(
@@ -113,8 +118,27 @@ def find_in_sources(
     odd = OddCells(
         table, shares, rate, found.groups, what, tuple(traits), (*design.remarks, *remarks)
     )
-    _write(out, odd, options, _page_of(odd, sources, found))
-    return odd
+    page = _page_of(odd, sources, found)
+    _write(out, odd, options, page, experiment.files, given=samples is not None)
+    return replace(odd, page=page)
+
+
+def kept_search(out: Path) -> tuple[OutlierOptions, Path | None] | None:
+    """Read what an earlier search was asked, and where its pictures were told of.
+
+    Returns
+    -------
+    tuple or None
+        None where there is no record of a search that this version reads.
+    """
+    try:
+        record = json.loads((out / RECORD).read_bytes())
+        if any(record.get(name) != value for name, value in FORMAT.items()):
+            return None
+        options = OutlierOptions(**record["options"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return options, out / PICTURES if record.get("samples_given") else None
 
 
 def _groups(design: Design, column: str | None) -> tuple[npt.NDArray[np.int64], str, list[Remark]]:
@@ -145,8 +169,8 @@ def _groups(design: Design, column: str | None) -> tuple[npt.NDArray[np.int64], 
     remarks = []
     if column == "image":
         text = (
-            "Pictures are left out whole, as no well or replicate is stated: the rate holds for "
-            "new pictures of these cultures."
+            "Pictures are left out whole: the rate holds for new pictures of these cultures, and "
+            "of no others."
         )
         remarks.append(Remark("notice", text))
     return codes, what, remarks
@@ -173,8 +197,12 @@ def _cells(
         own = np.where(reference, np.arange(own.size), -1)
     judged = is_known[experiment.of]
     if _BORDER in table:
-        judged &= ~table[_BORDER].to_numpy(bool)
-    confidence = table["confidence"].to_numpy(np.float64) if "confidence" in table else None
+        judged &= ~table[_BORDER].isin([True]).to_numpy(bool)
+    confidence = (
+        pd.to_numeric(table["confidence"], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        if "confidence" in table
+        else None
+    )
     values = [pd.to_numeric(table[one.name], errors="coerce") for one in traits]
     return Cells(
         np.column_stack([one.to_numpy(np.float64, na_value=np.nan) for one in values]),
@@ -215,7 +243,7 @@ def _table(
     judged = np.isfinite(found.p)
     reason = np.array(found.reason, dtype=object)
     if _BORDER in table:
-        reason[table[_BORDER].to_numpy(bool)] = _CUT
+        reason[table[_BORDER].isin([True]).to_numpy(bool)] = _CUT
     missing = ~np.isfinite(cells.values)
     for place, name in enumerate(cells.names):
         reason[missing[:, place] & ~judged & (reason == "")] = _UNMEASURED.format(name)
@@ -281,7 +309,15 @@ def _reader(runs: Mapping[str, Run]) -> Read:
     return read
 
 
-def _write(out: Path, odd: OddCells, options: OutlierOptions, page: OddPage) -> None:
+def _write(
+    out: Path,
+    odd: OddCells,
+    options: OutlierOptions,
+    page: OddPage,
+    read: Sequence[Path],
+    *,
+    given: bool,
+) -> None:
     """Write the tables, and the page for people with its figures."""
     from cellwright.report.odd_cells.page import build_odd_page
 
@@ -295,6 +331,8 @@ def _write(out: Path, odd: OddCells, options: OutlierOptions, page: OddPage) -> 
         "left_out": odd.what,
         "features": [one.name for one in odd.traits],
         "remarks": [vars(one) for one in odd.remarks],
+        "samples_given": given,
     }
-    tables = {OUTLIERS: odd.table, SHARES: odd.shares.table}
-    write_answer(out, (RECORD, record), tables, (PAGE, html), figures)
+    pictures = told_pictures(odd.shares.design.pictures)
+    tables = {OUTLIERS: odd.table, SHARES: odd.shares.table, PICTURES: pictures}
+    write_answer(out, (RECORD, record), tables, (PAGE, html), figures, read=read)

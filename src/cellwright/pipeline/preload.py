@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cellwright.core.registry import load_all
-from cellwright.pipeline import gallery, plane_set, probe
+from cellwright.pipeline import drawing, plane_set, probe
 
 __all__ = ["loaded"]
 
 loaded = {
-    "modules": (gallery, plane_set, probe),
+    "modules": (drawing, plane_set, probe),
     "parts": {
         group: load_all(f"cellwright.{group}")
         for group in ("readers", "methods", "features", "filters", "checks")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import platform
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from cellwright.pipeline.gates import Gated
 from cellwright.pipeline.options import AnalyzeOptions
 from cellwright.pipeline.outcome import Outcome
 from cellwright.pipeline.plan import EXCLUDED, Settings
+from cellwright.stats.options import Question
 
-__all__ = ["read_recipe", "recipe_text", "run_record", "run_text"]
+__all__ = ["Recipe", "read_recipe", "recipe_text", "run_record", "run_text"]
 
 RECIPE_FORMAT = {"format": "cellwright-recipe", "version": 1}
 RUN_FORMAT = {"format": "cellwright-run", "version": 1}
@@ -31,9 +33,9 @@ RUN_FORMAT = {"format": "cellwright-run", "version": 1}
 # What takes part in a number; the rest of the environment does not.
 _PACKAGES = (
     "numpy", "scipy", "scikit-image", "edt", "pandas", "fastparquet", "tifffile", "imagecodecs",
-    "pillow", "matplotlib", "zarr", "roifile",
+    "pillow", "matplotlib", "zarr", "roifile", "onnxruntime",
 )  # fmt: skip
-_PACKAGES_OF_EXTRAS = ("nd2", "liffile", "oiffile", "h5py")
+_PACKAGES_OF_EXTRAS = ("onnxruntime-gpu", "nd2", "liffile", "oiffile", "h5py")
 
 
 def run_record(
@@ -72,7 +74,7 @@ def run_record(
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    found = {"python": platform.python_version()}
     for name in (*_PACKAGES, *_PACKAGES_OF_EXTRAS):
         try:
             found[name] = version(name)
@@ -175,7 +177,15 @@ def run_text(record: dict[str, Any]) -> str:
     return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def recipe_text(options: AnalyzeOptions) -> str:
+@dataclass(frozen=True)
+class Recipe:
+    """What a run was asked: all that changes a number, and what is compared."""
+
+    options: AnalyzeOptions
+    question: Question
+
+
+def recipe_text(options: AnalyzeOptions, question: Question) -> str:
     """Write all options, defaults included, as TOML: ``analyze --recipe`` repeats them."""
     lines = [f"{name} = {json.dumps(value)}" for name, value in RECIPE_FORMAT.items()]
     lines += ["", "[analyze]"]
@@ -188,10 +198,14 @@ def recipe_text(options: AnalyzeOptions) -> str:
             lines.append(f"{name} = {json.dumps(value)}")
     if unset:
         lines.append("# not set, so each file or the method decides: " + ", ".join(unset))
+    asked = question.model_dump(mode="json", exclude_none=True)
+    if asked:
+        lines += ["", "[compare]"]
+        lines += [f"{name} = {json.dumps(value)}" for name, value in asked.items()]
     return "\n".join(lines) + "\n"
 
 
-def read_recipe(path: Path) -> AnalyzeOptions:
+def read_recipe(path: Path) -> Recipe:
     """Read a recipe.
 
     Raises
@@ -212,9 +226,11 @@ def read_recipe(path: Path) -> AnalyzeOptions:
             remedy="update cellwright",
         )
     try:
-        return AnalyzeOptions(**content.get("analyze", {}))
+        return Recipe(
+            AnalyzeOptions(**content.get("analyze", {})), Question(**content.get("compare", {}))
+        )
     except ValidationError as error:
-        problems = "; ".join(f"{p['loc'][0]}: {p['msg']}" for p in error.errors())
+        problems = "; ".join(": ".join((*map(str, p["loc"][:1]), p["msg"])) for p in error.errors())
         raise UsageError(f"the recipe holds what is no option: {problems}", where=str(path)) from (
             error
         )

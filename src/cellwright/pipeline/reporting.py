@@ -1,120 +1,110 @@
-"""The report of a run, made of what lies in its folder and of nothing else.
+"""Reports: of a run, or of several that are one experiment.
 
 `analyze` and `report` both come here, so that a report written again is the same page.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from cellwright.core.columns import CHANCE, Column
 from cellwright.core.errors import UsageError
 from cellwright.engine.files import write_atomic
-from cellwright.engine.run_folder import RunFolder, step_file
-from cellwright.io.cells import sample_cells
-from cellwright.pipeline.audit.kept import kept_audit
-from cellwright.pipeline.gallery import Drawn
-from cellwright.pipeline.gates import Gated
-from cellwright.pipeline.outcome import declared_columns
-from cellwright.pipeline.run import Run
+from cellwright.engine.run_folder import RunFolder
+from cellwright.io.cells import open_columns
+from cellwright.pipeline.answers import Asking, answers_of
+from cellwright.pipeline.experiment import experiment_of, names_of
+from cellwright.pipeline.report_data import data_of_run, with_answers
+from cellwright.pipeline.report_together import data_together, open_together
 from cellwright.pipeline.tables import csv_bytes
-from cellwright.report.methods_text import methods_paragraph
+from cellwright.report.methods import methods_file
 from cellwright.report.page import build_report
-from cellwright.report.section import Preview, ReportData
+from cellwright.report.section import ReportData
 
-__all__ = ["keep_previews", "rewrite_report", "write_report"]
+__all__ = ["report_runs", "write_report"]
 
-# The report shows at most so many cells: more would make the page heavy and say no more.
-SAMPLE_ROWS = 20_000
-_PREVIEWS = "previews.json"
+Publish = Callable[[str, bytes], object]
+_PAGE = "report.html"
 
 
-def rewrite_report(path: Path) -> Path:
-    """Write ``report.html``, ``figures/`` and ``methods.md`` of a finished run again.
+def report_runs(runs: Sequence[Path], out: Path | None, asking: Asking) -> tuple[Path, list[str]]:
+    """Write the report of a finished run again, or that of several that are one experiment.
+
+    Parameters
+    ----------
+    runs
+        Folders that `analyze` made.
+    out
+        Folder of the report; of one run, None stands for its own.
+    asking
+        What is compared.
+
+    Returns
+    -------
+    tuple
+        Path of ``report.html``, and what is to be said.
 
     Raises
     ------
     UsageError
-        If there is no finished run.
+        If there is no finished run, or what is asked makes no sense.
     RunError
-        If another process works in the folder.
+        If another process works in the folder, or it cannot be written to.
     """
-    if not (path / "run.json").is_file() or not (path / "cells.parquet").is_file():
+    for run in runs:
+        _check_finished(run)
+    if out is None and len(runs) == 1:
+        with RunFolder(runs[0]) as folder:
+            return runs[0] / _PAGE, write_report(folder, asking)
+    if out is None:
         raise UsageError(
-            "there is no finished run of `analyze` here",
-            where=str(path),
-            remedy="make one with `cellwright analyze IN --out RUN`",
+            "the report of several runs needs a folder of its own", remedy="name one with --out"
         )
-    with RunFolder(path) as folder:
-        write_report(folder)
-    return path / "report.html"
+    if out.resolve() in {run.resolve() for run in runs}:
+        raise UsageError(
+            "the report would lie in the folder of a run",
+            where=str(out),
+            remedy="choose another folder with --out",
+        )
+    names = names_of(runs)
+    experiment = experiment_of(runs, asking.samples, mixed=asking.mixed)
+    answers = answers_of(runs, out, asking)
+    data = data_together(runs, names, out, experiment)
+    with open_together(runs, names) as read:
+        data = with_answers(data, answers, read)
+
+    def publish(name: str, content: bytes) -> None:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(out / name, content, out)
+
+    _publish(data, publish)
+    return out / _PAGE, list(answers.said)
 
 
-def write_report(folder: RunFolder) -> None:
-    """Write the report into a run whose tables and record are there."""
-    data = _report_data(folder)
+def write_report(folder: RunFolder, asking: Asking) -> list[str]:
+    """Write the report into a run whose tables and record are there; gives what is to be said."""
+    run = folder.path
+    answers = answers_of([run], run, asking)
+    data = data_of_run(run)
+    with open_columns(run / "cells.parquet") as read:
+        data = with_answers(data, answers, read)
+    _publish(data, folder.publish)
+    return list(answers.said)
+
+
+def _publish(data: ReportData, publish: Publish) -> None:
     page, figures = build_report(data)
     for figure in figures:
-        folder.publish(f"figures/{figure.name}.svg", figure.svg.encode("utf-8"))
-        folder.publish(f"figures/{figure.name}.csv", csv_bytes(figure.table))
-    folder.publish("methods.md", methods_paragraph(data.run).encode("utf-8"))
-    folder.publish("report.html", page.encode("utf-8"))
+        publish(f"figures/{figure.name}.svg", figure.svg.encode("utf-8"))
+        publish(f"figures/{figure.name}.csv", csv_bytes(figure.table))
+    publish("methods.md", methods_file(data).encode("utf-8"))
+    publish(_PAGE, page.encode("utf-8"))
 
 
-def keep_previews(folder: RunFolder, drawn: Sequence[Drawn]) -> None:
-    """Keep which pictures are shown and why, for when the report is written again."""
-    text = json.dumps([asdict(d) for d in drawn], indent=1)
-    write_atomic(folder.work / _PREVIEWS, text.encode("utf-8"), folder.temporary)
-
-
-def _report_data(folder: RunFolder) -> ReportData:
-    run = Run(folder.path)
-    cells, n_cells = sample_cells(folder.path / "cells.parquet", SAMPLE_ROWS)
-    counted = {entry.get("object", "") for entry in run.record["inputs"]}
-    others = ~cells["object"].isin(list(counted))
-    if others.any():  # nuclei within cells have rows of their own, and are not counted again
-        cells, n_cells = cells[~others].reset_index(drop=True), int(run.images["n_cells"].sum())
-    return ReportData(
-        run=run.record,
-        images=run.images,
-        cells=cells,
-        n_cells=n_cells,
-        columns=_columns(run.record, list(cells.columns)),
-        previews=tuple(_previews(folder)),
-        audit=kept_audit(folder.path),
-    )
-
-
-def _columns(record: dict[str, Any], names: Sequence[str]) -> tuple[Column, ...]:
-    channels: dict[str, None] = {}
-    for entry in record["inputs"]:
-        channels.update(dict.fromkeys(entry.get("measured", ())))
-    known = declared_columns(
-        list(channels),
-        physical=True,
-        places=True,
-        times=True,
-        compartments=True,
-        classes=[name.removeprefix(CHANCE) for name in names if name.startswith(CHANCE)],
-        features=record["options"].get("features", ()),
-        gates=[Gated.of_record(gate).declared for gate in record.get("gates", ())],
-    )
-    return tuple(column for column in known if column.name in set(names))
-
-
-def _previews(folder: RunFolder) -> list[Preview]:
-    path = folder.work / _PREVIEWS
-    if not path.is_file():
-        return []
-    previews = []
-    for entry in json.loads(path.read_text(encoding="utf-8")):
-        key = entry.pop("key")
-        files = [step_file(folder.steps, key, ending) for ending in ("png", "outlines.png")]
-        if all(file.is_file() for file in files):
-            picture, outlines = (file.read_bytes() for file in files)
-            previews.append(Preview(picture=picture, outlines=outlines, **entry))
-    return previews
+def _check_finished(run: Path) -> None:
+    if not (run / "run.json").is_file() or not (run / "cells.parquet").is_file():
+        raise UsageError(
+            "there is no finished run of `analyze` here",
+            where=str(run),
+            remedy="make one with `cellwright analyze IN --out RUN`",
+        )

@@ -31,11 +31,16 @@ from cellwright.pipeline.options import AUTO, AnalyzeOptions, Execution
 from cellwright.pipeline.outlining import check_formats
 from cellwright.pipeline.plan import Plan, Settings, find_pictures, planned, settle, where_of
 from cellwright.pipeline.probe import Look, Probe, Where, probe
+from cellwright.stats.options import Question
 
 __all__ = [
     "Found", "Stages", "Start", "Workforce", "device_of", "find", "local_workforce",
     "look_and_plan", "plan_pictures", "workforce",
 ]  # fmt: skip
+
+
+_SHOWN = 6
+"""Conditions that a message names."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ class Start:
         File or folder of regions in which cells are counted.
     flat_reference, dark_reference
         Files or folders of pictures of an even field, and of none at all.
+    question
+        What the report is to answer.
     """
 
     inputs: tuple[Path, ...]
@@ -90,6 +97,7 @@ class Start:
     regions: Path | None = None
     flat_reference: Path | None = None
     dark_reference: Path | None = None
+    question: Question = Question()
 
     def absolute(self) -> Start:
         """Give the same with absolute paths."""
@@ -129,6 +137,7 @@ def find(start: Start) -> Found:
     """
     settings = settle(start.options)
     inputs, samples = find_pictures(start.inputs, start.out, start.samples)
+    _check_question(start.question, samples)
     # a table of samples as the only input names its pictures itself
     named = samples is not None and start.samples is None
     joined = join_files(inputs, "none" if named else settings.options.pattern)
@@ -164,6 +173,24 @@ def find(start: Start) -> Found:
             remedy="give the folder of the label images",
         )
     return Found(settings, inputs, samples, joined.said)
+
+
+def _check_question(question: Question, samples: Samples | None) -> None:
+    """Refuse a reference that no picture is of before hours are spent."""
+    if question.reference is None:
+        return
+    if samples is None:
+        raise UsageError(
+            f"nothing tells which pictures are {question.reference!r}",
+            remedy="give the table of conditions with --samples; `cellwright samples` writes one",
+        )
+    known = list(dict.fromkeys(row.condition for row in samples.rows if row.condition))
+    if question.reference not in known:
+        raise UsageError(
+            f"no picture is of the condition {question.reference!r}",
+            where=str(samples.path),
+            remedy=f"the conditions are {', '.join(known[:_SHOWN]) or 'not stated'}",
+        )
 
 
 @dataclass(frozen=True)

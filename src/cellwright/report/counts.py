@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from cellwright.report.drawing import (
@@ -15,6 +14,7 @@ from cellwright.report.drawing import (
     drawing_style,
     new_drawing,
     page_svg,
+    spread,
     svg_text,
     tidy_axes,
 )
@@ -36,7 +36,6 @@ VALUE = "cells_per_frame"
 DRAWN_CONDITIONS = 40
 """More rows than this do not fit on a screen; all are in the table and the CSV."""
 _ROW_INCHES = 0.62
-_GOLDEN = 0.6180339887498949  # spreads any number of points evenly and without chance
 _SPREAD = 0.28  # half the height of the band of dots, in rows
 
 
@@ -63,17 +62,6 @@ def render(data: ReportData) -> Content | None:
         basis=_basis(summary),
     )
     return Content(html, figures)
-
-
-def spread(n: int) -> npt.NDArray[np.float64]:
-    """Offsets between -1 and 1 that keep `n` neighbouring dots apart, always the same.
-
-    Examples
-    --------
-    >>> spread(3).round(2).tolist()
-    [0.0, -0.76, 0.47]
-    """
-    return np.asarray(2.0 * ((0.5 + np.arange(n) * _GOLDEN) % 1.0) - 1.0, np.float64)
 
 
 def _draw(pictures: pd.DataFrame, names: tuple[str, ...], unit: str) -> str:

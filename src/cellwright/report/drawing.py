@@ -15,17 +15,35 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
+import numpy.typing as npt
+
 from cellwright.report.template import Markup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-__all__ = ["INK", "colours", "drawing_style", "new_drawing", "page_svg", "svg_text", "tidy_axes"]
+__all__ = [
+    "INK",
+    "MUTED",
+    "colours",
+    "dots",
+    "drawing_style",
+    "evenly",
+    "new_drawing",
+    "new_panels",
+    "page_svg",
+    "spread",
+    "svg_text",
+    "tidy_axes",
+]
 
 INK = "#3a4653"
 """Text and axes of kept figures; follows the page's ink within the page."""
 GRID = "#dfe4ea"
+MUTED = "#8b959f"
+"""Of dots that are there for comparison: kept as pixels, they are seen on white and on dark."""
 
 # Okabe and Ito, "Color Universal Design" (2008), without black and yellow, which vanish on
 # dark and on white; all of these have a contrast of at least 2.2 to both grounds.
@@ -36,9 +54,12 @@ _CLASSES = {colour.casefold(): number for number, colour in enumerate(_OKABE_ITO
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
-_FONT_RULE = re.compile(r"font: (?:\w+ )?([0-9.]+px) [^;\"]*")
+_FONT_RULE = re.compile(r"font: (?:\w+ )?([0-9.]+px) [^;\"]*")  # of matplotlib 3.10
+_MORE_DIGITS = re.compile(r"(\.\d\d)\d+")
+_FAMILY_RULE = re.compile(r"font-family: [^;\"]*")  # of later ones
 WIDTH = 9.6
 """Inches (691 pt): about the width of the text column, so that type is as large as there."""
+_GOLDEN = 0.6180339887498949  # spreads any number of points evenly and without chance
 DRAWN_AS_PIXELS = 3000
 """Above this many points a figure keeps them as one picture: SVG would grow beyond use."""
 
@@ -99,6 +120,51 @@ def new_drawing(height: float) -> tuple[Drawing, Axes]:
     return figure, figure.add_subplot()
 
 
+def new_panels(height: float, rows: int, columns: int, **how: Any) -> tuple[Drawing, Any]:
+    """An empty figure as `new_drawing` gives, with an array of axes, (rows, columns)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **how)
+
+
+def dots(
+    axes: Axes,
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    colour: str,
+    *,
+    size: float,
+    alpha: float,
+    label: str = "",
+) -> None:
+    """Draw cells as dots, kept as pixels: each by itself would make the file grow beyond use."""
+    axes.plot(x, y, "o", ms=size, mec="none", mfc=colour, alpha=alpha, label=label,
+              rasterized=True)  # fmt: skip
+
+
+def spread(n: int) -> npt.NDArray[np.float64]:
+    """Offsets between -1 and 1 that keep `n` neighbouring dots apart, always the same.
+
+    Examples
+    --------
+    >>> spread(3).round(2).tolist()
+    [0.0, -0.76, 0.47]
+    """
+    return np.asarray(2.0 * ((0.5 + np.arange(n) * _GOLDEN) % 1.0) - 1.0, np.float64)
+
+
+def evenly(n: int, most: int) -> npt.NDArray[np.int64]:
+    """Places of an even sample of `most` out of `n`, the first and the last with it.
+
+    Examples
+    --------
+    >>> evenly(10, 4).tolist(), evenly(2, 4).tolist()
+    ([0, 3, 6, 9], [0, 1])
+    """
+    return np.linspace(0, n - 1, min(n, most)).round().astype(np.int64)
+
+
 def tidy_axes(axes: Axes, *, grid: str) -> None:
     """Leave what is read: grid lines across the axis of values, no ticks on the other."""
     axes.grid(axis=grid)  # type: ignore[arg-type]
@@ -109,10 +175,15 @@ def tidy_axes(axes: Axes, *, grid: str) -> None:
 
 def svg_text(drawing: Drawing) -> str:
     """The SVG to be kept, on white; equal drawings give equal text."""
+    engine = drawing.get_layout_engine()
+    if engine is not None:  # once, instead of at each of the two times that it is drawn
+        engine.execute(drawing)
+        drawing.set_layout_engine("none")
     buffer = io.StringIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
     drawing.savefig(buffer, format="svg", metadata=nothing, facecolor="white")
-    return _FONT_RULE.sub(rf"font: \1 {_FONTS}", buffer.getvalue())
+    svg = _FONT_RULE.sub(rf"font: \1 {_FONTS}", buffer.getvalue())
+    return _FAMILY_RULE.sub(f"font-family: {_FONTS}", svg)
 
 
 def page_svg(svg: str, name: str, description: str) -> Markup:
@@ -137,9 +208,12 @@ def page_svg(svg: str, name: str, description: str) -> Markup:
                 parent.remove(child)
     for element in root.iter():
         _style_to_attributes(element)
+        if "d" in element.attrib:  # a hundredth of a point is less than is seen
+            element.set("d", " ".join(_MORE_DIGITS.sub(r"\1", element.attrib["d"]).split()))
         _follow_page(element)
         _own_identifiers(element, name, used)
     _drop_empty(root)
+    _drop_blanks(root)
     for attribute in ("width", "height", "version"):
         root.attrib.pop(attribute, None)
     root.set("class", "drawing")
@@ -158,7 +232,7 @@ def _style_to_attributes(element: ET.Element) -> None:
             element.set("font-size", size)
             if "bold" in value or "600" in value:
                 element.set("font-weight", "600")
-        else:
+        elif key.strip() != "font-family":  # that of the page
             element.set(key.strip(), value.strip())
 
 
@@ -189,6 +263,15 @@ def _own_identifiers(element: ET.Element, name: str, used: set[str]) -> None:
     clip = element.get("clip-path", "")
     if clip.startswith("url(#"):
         element.set("clip-path", f"url(#{name}-{clip[5:]}")
+
+
+def _drop_blanks(root: ET.Element) -> None:
+    """Take away line ends and indents between elements, a sixth of the file."""
+    for element in root.iter():
+        if not (element.text or "").strip():
+            element.text = None
+        if not (element.tail or "").strip():
+            element.tail = None
 
 
 def _drop_empty(root: ET.Element) -> None:

@@ -27,6 +27,8 @@ class Card:
     caption: str
     facts: str
     window: str
+    channel: str
+    size: str
     picture: str
     outlines: str
     width: int
@@ -57,9 +59,14 @@ def render(data: ReportData) -> Content | None:
         return None
     pictures = all_pictures(data).drop_duplicates("image").set_index("image")
     cells = pictures["n_cells"].to_dict()
-    condition = pictures["condition"].to_dict()
+    condition, channel = pictures["condition"].to_dict(), pictures["channel"].to_dict()
     cards = [
-        _card(preview, cells.get(preview.image), str(condition.get(preview.image, "")))
+        _card(
+            preview,
+            cells.get(preview.image),
+            str(condition.get(preview.image, "")),
+            str(channel.get(preview.image, "")),
+        )
         for preview in data.previews
     ]
     return Content(
@@ -72,7 +79,7 @@ def render(data: ReportData) -> Content | None:
     )
 
 
-def _card(preview: Preview, n_cells: object, condition: str) -> Card:
+def _card(preview: Preview, n_cells: object, condition: str, channel: str) -> Card:
     known = isinstance(n_cells, float) and math.isfinite(n_cells)
     cells = counted(float(str(n_cells)), "cell") if known else ""
     frame = f"frame {preview.frame}" if preview.frame else ""
@@ -83,6 +90,8 @@ def _card(preview: Preview, n_cells: object, condition: str) -> Card:
         caption=visible(preview.caption),
         facts=" · ".join(filter(None, (visible(condition, 40), cells, frame))),
         window=visible(preview.window),
+        channel="" if channel.isdigit() else visible(channel, 40),
+        size=_size(preview.scale),
         picture=data_address(preview.picture),
         outlines=data_address(preview.outlines),
         width=preview.width,
@@ -90,6 +99,19 @@ def _card(preview: Preview, n_cells: object, condition: str) -> Card:
         bar=bar_of(preview),
         alternative=f"{name}, {visible(preview.role)}" + (f", {cells} outlined" if cells else ""),
     )
+
+
+def _size(scale: float) -> str:
+    """What became of the size of the picture.
+
+    Examples
+    --------
+    >>> _size(0.25), _size(1.0), _size(2.0), _size(0.0)
+    ('made smaller to 25 %, by averages', '', 'enlarged 2 times, by whole pixels', '')
+    """
+    if 0 < scale < 1:
+        return f"made smaller to {rounded(100 * scale)} %, by averages"
+    return f"enlarged {rounded(scale)} times, by whole pixels" if scale > 1 else ""
 
 
 def data_address(png: bytes) -> str:

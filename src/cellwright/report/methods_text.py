@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cellwright.report.groups import MEASURED, records
-from cellwright.report.references import bibtex, references_of
+from cellwright.report.references import Work, bibtex, references_of, works_of
 from cellwright.report.wording import counted, joined, rounded, visible
 
-__all__ = ["methods_paragraph", "methods_sentences", "settings"]
+__all__ = ["Further", "methods_paragraph", "methods_sentences", "settings"]
 
 _PROJECTIONS = {
     "max": "maximum intensity",
@@ -23,13 +24,31 @@ COLOUR = "colour"
 """What `run.json` has for the channel of a picture in colour."""
 
 
-def methods_paragraph(run: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class Further:
+    """What was done with a run after it was made: an audit, a comparison.
+
+    Attributes
+    ----------
+    paragraphs
+        Plain text, one a thing that was done.
+    works
+        What these cite.
+    """
+
+    paragraphs: Sequence[str] = ()
+    works: Sequence[Work] = ()
+
+
+def methods_paragraph(run: Mapping[str, Any], further: Further = Further()) -> str:
     """Write the methods as Markdown: paragraphs, settings, references and BibTeX.
 
     Parameters
     ----------
     run
         The content of ``run.json``; what it lacks is left out.
+    further
+        Stands after the paragraphs of the run, its works after the run's references.
 
     Examples
     --------
@@ -38,6 +57,7 @@ def methods_paragraph(run: Mapping[str, Any]) -> str:
     ('# Methods', True)
     """
     parts = ["# Methods", *methods_sentences(run, markdown=True)]
+    parts += [_escaped(paragraph) for paragraph in further.paragraphs]
     listed = settings(run)
     if listed:
         parts += ["## Settings", "Every setting that changes a number, defaults included."]
@@ -49,9 +69,11 @@ def methods_paragraph(run: Mapping[str, Any]) -> str:
         rows = ["| package | version |", "| --- | --- |"]
         rows += [f"| {_escaped(name)} | {_escaped(value)} |" for name, value in versions]
         parts += ["## Versions", "\n".join(rows)]
-    papers = references_of(run)
-    parts += ["## References", "\n".join(f"- {paper.full}" for paper in papers)]
-    parts += ["## BibTeX", "```bibtex\n" + "\n\n".join(map(bibtex, papers)) + "\n```"]
+    papers, works = references_of(run), (*works_of(run), *further.works)
+    lines = [paper.full for paper in papers] + [_escaped(work.full) for work in works]
+    parts += ["## References", "\n".join(f"- {line}" for line in lines)]
+    entries = "\n\n".join([*map(bibtex, papers), *map(bibtex, works)])
+    parts += ["## BibTeX", f"```bibtex\n{entries}\n```"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -141,7 +163,8 @@ def _cells(run: Mapping[str, Any], markdown: bool) -> str:
     quote = "`" if markdown else "'"
     name = visible(method["name"]).replace("`", "'")
     version = method.get("version")
-    options = {str(k): _value(v) for k, v in (method.get("options") or {}).items()}
+    asked = method.get("options") or {}
+    options = {str(k): _value(v) for k, v in asked.items() if v is not None}
     sentence = f"Cells were found with the method {quote}{name}{quote}"
     sentence += f" (version {version})" if version is not None else ""
     if options:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cellwright.core.registry import load_all
+from cellwright.report.answer.result import headline as answer_headline
 from cellwright.report.section import Figure, ReportData, Section
 from cellwright.report.template import Markup, asset, fill
 from cellwright.report.verdict import headline
@@ -52,11 +53,15 @@ def build_report(
     chosen = known_sections() if sections is None else sorted(sections, key=_place)
     made = [(section, section.render(data)) for section in chosen]
     shown = [(section, content) for section, content in made if content is not None]
-    styles = (inline(f"{TABULATOR}/tabulator_simple.min.css"), inline("report.css"))
-    scripts = (inline(f"{TABULATOR}/tabulator.min.js"), inline("report.js"))
+    assets = [
+        f"{TABULATOR}/tabulator_simple.min.css", "report.css",
+        f"{TABULATOR}/tabulator.min.js", "report.js",
+        *(name for _, content in shown for name in content.assets),
+    ]  # fmt: skip
+    styles, scripts = inlined(assets, ".css"), inlined(assets, ".js")
     html = fill(
         "page.html.j2",
-        title=headline(data),
+        title=headline(data) if data.answer is None else answer_headline(data.answer),
         version=visible(data.run.get("cellwright", "")),
         policy=content_policy(styles, scripts),
         styles=[Markup(text) for text in styles],
@@ -78,6 +83,11 @@ def html_text(html: str) -> str:
 def known_sections() -> list[Section]:
     """All sections that are installed, ours and those of other packages, in their order."""
     return sorted(load_all("cellwright.sections").values(), key=_place)
+
+
+def inlined(names: Iterable[str], ending: str) -> list[str]:
+    """Those of the assets that end so, each once."""
+    return [inline(name) for name in dict.fromkeys(names) if name.endswith(ending)]
 
 
 def inline(path: str) -> str:

@@ -63,7 +63,9 @@ def render(data: ReportData) -> Content | None:
         rows,
         interactive=True,
     )
-    return Content(fill("pictures.html.j2", table=grid, total=len(pictures)))
+    return Content(
+        fill("pictures.html.j2", table=grid, total=len(pictures), several="runs" in data.run)
+    )
 
 
 def _says_something(pictures: pd.DataFrame, name: str) -> bool:
@@ -181,4 +183,4 @@ def _labels(record: Record) -> TableCell:
     return TableCell("open", value=path, link=f"./{address}", title=path)
 
 
-SECTION = Section("pictures", "Pictures", 60, render)
+SECTION = Section("pictures", "Pictures", 65, render)

@@ -15,7 +15,9 @@ from cellwright.core.image import Array, Spacing
 from cellwright.report.outlines import nearest, outlined, png
 from cellwright.report.section import Preview
 
-__all__ = ["display_window", "make_preview", "scale_bar"]
+__all__ = [
+    "brightness", "display_window", "fitting", "make_preview", "resized", "scale_bar",
+]  # fmt: skip
 
 SATURATED_PERCENT = 0.35
 """Share of pixels shown as black or white, half on each side: what ImageJ's "Enhance
@@ -78,10 +80,10 @@ def make_preview(
             f"a preview needs a plane and labels of one size, not {plane.shape} and {labels.shape}",
             where=image,
         )
-    shown, window = _shown(plane)
+    shown, window = brightness(plane)
     height, width = _preview_size(labels.shape, max_size)
     scale = width / labels.shape[1]
-    small = _resize(shown, height, width)
+    small = resized(shown, height, width)
     bar_um, bar_px = scale_bar(labels.shape[1], spacing.x)
     return Preview(
         image=image,
@@ -145,7 +147,7 @@ def display_window(plane: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _shown(plane: Array) -> tuple[Pixels, str]:
+def brightness(plane: Array) -> tuple[Pixels, str]:
     """The plane as bytes, linear in the grey value, and a sentence on how."""
     if plane.ndim == 3 and plane.dtype == np.uint8:
         return plane, "colours as in the file"
@@ -163,19 +165,28 @@ def _shown(plane: Array) -> tuple[Pixels, str]:
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8), window
 
 
+def fitting(shape: tuple[int, ...], most: int) -> tuple[int, int]:
+    """Height and width with a longest side of at most `most`, never enlarged.
+
+    Examples
+    --------
+    >>> fitting((1000, 500), 100), fitting((10, 20), 100)
+    ((100, 50), (10, 20))
+    """
+    factor = min(1.0, most / max(shape))
+    return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
 def _preview_size(shape: tuple[int, ...], max_size: int) -> tuple[int, int]:
     longest = max(shape)
     if longest > max_size:
-        return (
-            max(1, round(shape[0] * max_size / longest)),
-            max(1, round(shape[1] * max_size / longest)),
-        )
+        return fitting(shape, max_size)
     times = min(LARGEST_ENLARGEMENT, max(1, math.ceil(ENLARGED_BELOW / longest)))
     times = max(1, min(times, max_size // longest))
     return shape[0] * times, shape[1] * times
 
 
-def _resize(pixels: Pixels, height: int, width: int) -> Pixels:
+def resized(pixels: Pixels, height: int, width: int) -> Pixels:
     """Averages when it gets smaller, whole pixels when it gets larger."""
     from PIL import Image as Picture
 
@@ -183,7 +194,7 @@ def _resize(pixels: Pixels, height: int, width: int) -> Pixels:
         return pixels
     if height > pixels.shape[0]:
         return nearest(pixels, height, width)
-    resized = Picture.fromarray(np.ascontiguousarray(pixels)).resize(
+    small = Picture.fromarray(np.ascontiguousarray(pixels)).resize(
         (width, height), Picture.Resampling.BOX
     )
-    return np.asarray(resized, np.uint8)
+    return np.asarray(small, np.uint8)

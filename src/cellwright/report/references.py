@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Reference", "bibtex", "references_of"]
+from cellwright.report.groups import records
+from cellwright.report.wording import visible
+
+__all__ = ["Reference", "Work", "bibtex", "references_of", "works_of"]
+
+_NOT_IN_BIBTEX = str.maketrans(dict.fromkeys("{}\\", "") | {"%": "\\%"})
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,20 @@ class Reference:
         authors = self.authors.replace(" and others", " et al.").replace(" and ", "; ")
         place = f"{self.journal} {self.volume}".rstrip() + f": {pages}"
         return f"{authors} ({self.year}). {self.title}. {place}. https://doi.org/{self.doi}"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What else is to be cited, of which just a line of text is known, and perhaps a link."""
+
+    key: str
+    text: str
+    link: str = ""
+
+    @property
+    def full(self) -> str:
+        """One line for a list of references."""
+        return f"{self.text} {self.link}".rstrip()
 
 
 _NUMPY = Reference(
@@ -119,6 +138,12 @@ _SUPERPLOTS = Reference(
     "Journal of Cell Biology", 2020, "219", "e202001064", "10.1083/jcb.202001064",
 )  # fmt: skip
 
+_WHOLE_CELLS = (
+    Work("miles1974", "Miles, R. E. (1974). In: Harding, E. F. and Kendall, D. G. (editors), "
+         "Stochastic Geometry, Wiley: 228."),
+    Work("lantuejoul1980", "Lantuéjoul, C. (1980). Mikroskopie 37: 267."),
+)  # fmt: skip
+
 _OF_PACKAGES = {
     "numpy": _NUMPY,
     "scipy": _SCIPY,
@@ -166,14 +191,46 @@ def _is_on(value: object) -> bool:
     return str(value).casefold() not in {"", "false", "none", "no", "off"}
 
 
-def bibtex(reference: Reference) -> str:
+def works_of(run: Mapping[str, Any]) -> tuple[Work, ...]:
+    """What a run stands on beside papers: the program, its model, how cells were counted.
+
+    Examples
+    --------
+    >>> [work.full for work in works_of({"cellwright": "0.1.0"})]
+    ['The cellwright developers. cellwright, version 0.1.0.']
+    """
+    version = visible(run.get("cellwright", ""))
+    found = [
+        Work("cellwright", "The cellwright developers. cellwright" + f", version {version}.")
+    ] if version else []  # fmt: skip
+    card = (run.get("method") or {}).get("model") or {}
+    found += [
+        Work(f"model{number}", visible(work.get("text", "")), visible(work.get("link", "")))
+        for number, work in enumerate(records(card, "cite"), 1)
+    ]
+    if any(entry.get("counted") for entry in records(run, "inputs")):
+        found += _WHOLE_CELLS
+    return tuple(found)
+
+
+def bibtex(reference: Reference | Work) -> str:
     """The BibTeX entry of a paper.
 
     Examples
     --------
     >>> print(bibtex(references_of({})[0]).splitlines()[0])
     @article{lord2020,
+    >>> print(bibtex(Work("own", "A {strange} text.", "https://doi.org/10.1/x")))
+    @misc{own,
+      note = {A strange text.},
+      url = {https://doi.org/10.1/x},
+    }
     """
+    if isinstance(reference, Work):
+        note = reference.text.translate(_NOT_IN_BIBTEX)
+        link = reference.link.translate(_NOT_IN_BIBTEX)
+        lines = [f"  note = {{{note}}},", *([f"  url = {{{link}}},"] if link else [])]
+        return "\n".join([f"@misc{{{reference.key},", *lines, "}"])
     fields = {
         "author": reference.authors,
         "title": "{" + reference.title + "}",

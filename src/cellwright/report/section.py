@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
 from cellwright.core.columns import Column
 
-__all__ = ["Content", "Figure", "Preview", "Render", "ReportData", "Section"]
+if TYPE_CHECKING:
+    from cellwright.report.answer.data import Answer
+    from cellwright.report.odd_cells.data import OddPage
+    from cellwright.stats.describing import Described
+
+__all__ = ["Content", "Figure", "Preview", "Render", "ReportData", "Section", "View"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,37 @@ class Preview:
     window: str = ""
 
 
+@dataclass(frozen=True)
+class View:
+    """A picture whose cells can be looked at one by one.
+
+    Attributes
+    ----------
+    image, frame
+        Which.
+    picture
+        WebP file, grey or colour, of the plane as it was segmented; lossy.
+    labels
+        Label of each pixel of `picture`, as `cellwright.report.view.packed` has it.
+    width, height, scale_bar_um, scale_bar_px, scale, window
+        As of `Preview`.
+    part
+        Whether only the middle of the picture is shown.
+    """
+
+    image: str
+    frame: int
+    picture: bytes
+    labels: bytes
+    width: int
+    height: int
+    scale_bar_um: float | None
+    scale_bar_px: float
+    scale: float = 0.0
+    window: str = ""
+    part: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class ReportData:
     """All that the sections see; nothing else may get into a report.
@@ -74,9 +110,19 @@ class ReportData:
         Declarations of the columns of `cells`.
     previews
         In the order in which they are to be shown.
+    views
+        Pictures whose cells can be looked at one by one.
+    viewed
+        All rows of the table of cells that are of `views`.
     audit
         The content of ``audit/audit.json``, and ``current``: whether the run is still as it was
         when it was audited; None where there was no audit.
+    quality
+        The table ``quality.csv``, one row a check of a channel of a frame.
+    answer, odd
+        The comparison and the odd cells of the experiment; None where nobody asked.
+    described
+        What all cells are like by condition; None where nothing is measured.
     """
 
     run: Mapping[str, Any]
@@ -85,7 +131,13 @@ class ReportData:
     n_cells: int
     columns: tuple[Column, ...]
     previews: tuple[Preview, ...]
+    views: tuple[View, ...] = ()
+    viewed: pd.DataFrame = field(default_factory=pd.DataFrame)
     audit: Mapping[str, Any] | None = None
+    quality: pd.DataFrame = field(default_factory=pd.DataFrame)
+    answer: Answer | None = None
+    odd: OddPage | None = None
+    described: Described | None = None
 
 
 @dataclass(frozen=True)
@@ -99,10 +151,22 @@ class Figure:
 
 @dataclass(frozen=True)
 class Content:
-    """What a section gives: HTML (already escaped) and the figures in it."""
+    """What a section gives.
+
+    Attributes
+    ----------
+    html
+        Already escaped.
+    figures
+        Those in it.
+    assets
+        Styles and scripts (``.css``, ``.js``) that it needs beside those of the page, by their
+        path within ``report/assets``; each is put into the page once.
+    """
 
     html: str
     figures: tuple[Figure, ...] = ()
+    assets: tuple[str, ...] = ()
 
 
 class Render(Protocol):

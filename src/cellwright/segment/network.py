@@ -104,6 +104,7 @@ class NetworkMethod:
                 {"text": work.text, "link": f"https://doi.org/{work.doi}" if work.doi else work.url}
                 for work in what.cite
             ],
+            "scores": what.scores,
         }
 
     def segment(

@@ -39,6 +39,9 @@ MORE = (
 COLUMNS = (*FROZEN, *MORE)
 """Of ``comparisons.csv``; the first of them never change their names."""
 
+SMALLEST, LARGEST = 1e-140, 1e140
+"""Between these, squares and sums of them are numbers."""
+
 MOST_TOGETHER = 40
 """Conditions in one Dunnett family; a larger screen is corrected by Holm's method."""
 
@@ -150,6 +153,7 @@ def compare_features(
 
 def _found(feature: Feature, groups: Groups, table: pd.DataFrame, plan: CompareOptions) -> _Found:
     values = numbers(feature, table)
+    _check_size(feature, values)
     other: Summary = "mean" if plan.summary == "median" else "median"
     by_condition = values_of(groups, values, plan.summary)
     finite = np.isfinite(values)
@@ -159,6 +163,16 @@ def _found(feature: Feature, groups: Groups, table: pd.DataFrame, plan: CompareO
         values_of(groups, values, other),
         {name: values[finite & _of_condition(groups, name)] for name in by_condition},
     )
+
+
+def _check_size(feature: Feature, values: Numbers) -> None:
+    """Refuse numbers of which no spread can be had: their squares leave the range of numbers."""
+    size = float(np.max(np.abs(values), where=np.isfinite(values), initial=0.0))
+    if size and not SMALLEST < size < LARGEST:
+        raise UsageError(
+            f"{feature.name} holds {size:.3g}, of which no spread can be computed",
+            remedy="give it in another unit, or leave it out by naming others with --features",
+        )
 
 
 def _wanted(plan: CompareOptions) -> tuple[str, ...]:
@@ -177,12 +191,19 @@ def _pair(
 ) -> _Pair:
     """Compare one condition with the reference, by the test that its replicates allow."""
     ours, theirs = found[name], found.get(design.reference.name, _NOTHING)
-    shared = tuple(unit for unit in ours.units if unit in set(theirs.units))
-    test, notes = _test(plan.test, ours, theirs, shared)
-    units = shared if test == "paired" else ()
     if not design.unit or not ours.units or not theirs.units:
-        return _Pair(name, role, ours, theirs, (), test, None, math.nan, notes)
-    one, other = _sides(ours, theirs, units)
+        return _Pair(name, role, ours, theirs, (), plan.test, None, math.nan)
+    shared = tuple(unit for unit in ours.units if unit in set(theirs.units))
+    if plan.test == "paired":
+        _check_pairs(name, design)
+        if not shared:
+            why = ["no p: no replicate has it in both conditions"]
+            return _Pair(name, role, ours, theirs, (), plan.test, None, math.nan, why)
+    test, is_paired, notes = _test(plan.test, ours, theirs, shared)
+    units = shared if is_paired else ()
+    if units:  # all numbers are of those that are compared
+        ours, theirs = ours.among(units), theirs.among(units)
+    one, other = ours.values, theirs.values
     kind: TestName = "paired" if units else "student" if test == "student" else "welch"
     estimate = TESTS[kind](one, other, plan.level)
     p = estimate.p
@@ -197,38 +218,36 @@ def _pair(
     return _Pair(name, role, ours, theirs, units, test, estimate, p, notes)
 
 
-_NOTHING = Values((), np.zeros(0), 0, math.nan)
+_NOTHING = Values((), np.zeros(0), 0, math.nan, np.zeros(0, np.int64))
+
+
+def _check_pairs(condition: str, design: Design) -> None:
+    """Refuse pairs where the design has none; a feature that some lack is another matter."""
+    reference = design.reference.name
+    shared = set(design.units(condition)) & set(design.units(reference))
+    if len(shared) < FEWEST:
+        raise UsageError(
+            f"only {len(shared)} replicates are in both {condition!r} and {reference!r}, too few "
+            "to pair them",
+            remedy="give the same replicate the same name in both, or choose --test welch",
+        )
 
 
 def _test(
     asked: Asked, ours: Values, theirs: Values, shared: Sequence[str]
-) -> tuple[Asked, list[str]]:
-    """The test, and what is to be said of the choice."""
+) -> tuple[Asked, bool, list[str]]:
+    """The test, whether it is of pairs, and what is to be said of the choice."""
+    if asked in {"welch", "student"}:
+        return asked, False, []
     single = min(len(ours.units), len(theirs.units))
     whole = len(shared) == single and len(shared) >= FEWEST
-    if asked == "paired" and len(shared) < FEWEST:
-        raise UsageError(
-            f"only {len(shared)} replicates are in both conditions, too few to pair them",
-            remedy="give the same replicate the same name in both, or choose --test welch",
-        )
-    if asked not in {"auto", "paired"}:
-        return asked, []
-    if asked == "auto" and not whole:
-        partly = len(shared) > 1
-        return "welch", (
-            [f"{len(shared)} of the replicates are in both conditions, not all: not paired"]
-            if partly
-            else []
-        )
+    if asked != "paired" and not whole:
+        partly = 1 < len(shared) < single
+        said = f"{len(shared)} of the replicates are in both conditions, not all: not paired"
+        return "welch" if asked == "auto" else asked, False, [said] if partly else []
     lone = len(ours.units) + len(theirs.units) - 2 * len(shared)
-    return "paired", [f"{lone} replicates without a partner left out"] if lone else []
-
-
-def _sides(ours: Values, theirs: Values, units: Sequence[str]) -> tuple[Numbers, Numbers]:
-    """Values of the replicates that are compared: the same order where they are paired."""
-    if not units:
-        return ours.values, theirs.values
-    return tuple(side.values[[side.units.index(unit) for unit in units]] for side in (ours, theirs))  # type: ignore[return-value]
+    said = f"{lone} replicates without a partner left out"
+    return "paired" if asked == "auto" else asked, True, [said] if lone else []
 
 
 def _rows(found: _Found, design: Design, plan: CompareOptions) -> Iterable[dict[str, Any]]:
@@ -270,11 +289,8 @@ def _of(pair: _Pair) -> Estimate:
 def _row(found: _Found, pair: _Pair, design: Design, plan: CompareOptions) -> dict[str, Any]:
     feature = found.feature
     estimate = _of(pair)
-    one, other = _sides(pair.ours, pair.theirs, pair.units)
-    mean, mean_reference = (
-        (float(one.mean()), float(other.mean())) if pair.units
-        else (pair.ours.mean, pair.theirs.mean)
-    )  # fmt: skip
+    one, other = pair.ours.values, pair.theirs.values
+    mean, mean_reference = pair.ours.mean, pair.theirs.mean
     standardised = hedges_g(one, other, plan.level)
     reference = design.reference.name
     ratio = _ratio(pair, one, other, plan)
@@ -307,12 +323,18 @@ def _row(found: _Found, pair: _Pair, design: Design, plan: CompareOptions) -> di
         "cliffs_delta": cliffs_delta(
             found.whole[pair.condition], found.whole.get(reference, np.zeros(0))
         ),
-        "difference_of_medians": found.otherwise[pair.condition].mean
-        - found.otherwise.get(reference, _NOTHING).mean,
+        "difference_of_medians": _otherwise(found, pair, pair.condition)
+        - _otherwise(found, pair, reference),
         "leave_one_out_low": without[0],
         "leave_one_out_high": without[1],
         "primary": feature.name == plan.primary,
     }
+
+
+def _otherwise(found: _Found, pair: _Pair, condition: str) -> float:
+    """Mean of the other summary, over the replicates that are compared."""
+    values = found.otherwise.get(condition, _NOTHING)
+    return values.among(pair.units).mean if pair.units else values.mean
 
 
 def _cells(feature: Feature, values: Values, condition: str, design: Design) -> int:
@@ -321,7 +343,7 @@ def _cells(feature: Feature, values: Values, condition: str, design: Design) -> 
         return values.n
     here = design.pictures["condition"] == condition
     if design.unit:
-        here &= design.pictures["unit"] != ""
+        here &= design.pictures["unit"].isin(values.units)
     return int(design.pictures.loc[here, "n_cells"].sum())
 
 
@@ -330,7 +352,7 @@ def _test_name(pair: _Pair) -> str:
     if math.isnan(pair.p):
         return ""
     if pair.test == "permutation":
-        return "permutation"
+        return "paired permutation" if pair.units else "permutation"
     return {"paired": "paired t", "welch": "Welch t", "student": "Student t"}[pair.test]
 
 
@@ -381,7 +403,8 @@ def _why_no_p(
     if few:
         yield f"no p: {FEWEST} replicates are the fewest for one; {' and '.join(few)}"
     elif _of(pair).standard_error == 0:
-        yield "no p: all replicates have the same value, so nothing tells how they spread"
+        what = "all replicates differ by the same" if pair.units else "replicates do not spread"
+        yield f"no p: {what}, so nothing tells how they would another time"
 
 
 def _as_if_independent(one: Numbers, other: Numbers, level: float) -> float | None:

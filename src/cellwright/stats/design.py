@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +15,7 @@ import pandas as pd
 
 from cellwright.core.errors import UsageError
 from cellwright.io.name_parts import part_name
+from cellwright.io.samples import is_ambiguous
 from cellwright.stats.doses import in_one_unit
 from cellwright.stats.estimate import FEWEST
 
@@ -25,6 +28,7 @@ __all__ = [
     "Severity",
     "design_of",
     "filled",
+    "unit_column",
 ]
 
 DESIGN = (
@@ -38,6 +42,11 @@ LEVELS = (("plate", "plates"), ("well", "wells"), ("image", "pictures"))
 
 Role = Literal["reference", "positive control", "test", "left out"]
 Severity = Literal["error", "warning", "notice"]
+
+_NUMBERED = ("replicate", "donor", "batch", "plate")
+_WHOLE = re.compile(r"^(\d+)\.0+$")  # a number that some program wrote with a fraction of nothing
+_WITHIN = {"well": ("run", "plate"), "image": ("run",), "field": ("run", "plate", "well")}
+"""Technical levels, and what they lie in: their names are there again in each of these."""
 
 _POSITIVE = {"positive control", "positive", "pos", "pos ctrl"}
 _LEFT_OUT = {"blank", "empty", "ignore"}
@@ -190,9 +199,10 @@ def design_of(
         remarks.append(Remark("notice", f"left out by their role: {_some(left_out)}"))
         table = table[~table["condition"].isin(left_out)].reset_index(drop=True)
     column = _unit(table, unit)
-    table["unit"] = table[column] if column else ""
+    table["unit"] = _named_apart(table, column) if column else ""
     conditions = _conditions(table, roles, reference)
     remarks += _of_replicates(table, conditions, column)
+    remarks += _of_names(table, column)
     if reference is not None:
         remarks += _of_entanglement(table, conditions, column)
     return Design(table, conditions, column, tuple(remarks))
@@ -201,6 +211,8 @@ def design_of(
 def filled(pictures: pd.DataFrame) -> pd.DataFrame:
     """All columns as text without blanks around it; what is not there is empty."""
     texts = {name: _text(pictures, name) for name in ("run", "image", *DESIGN)}
+    for name in _NUMBERED:
+        texts[name] = np.array([_WHOLE.sub(r"\1", text) for text in texts[name]] + [None])[:-1]
     others = {str(name): pictures[name] for name in pictures.columns if name not in texts}
     return pd.DataFrame({**texts, **others}, index=pictures.index)
 
@@ -213,7 +225,7 @@ def _text(table: pd.DataFrame, name: str) -> npt.NDArray[np.object_]:
 
 
 def _plain(value: object) -> str:
-    if value is None or value is pd.NA:
+    if value is None or value is pd.NA or value is pd.NaT:
         return ""
     if isinstance(value, float):
         if math.isnan(value):
@@ -281,10 +293,25 @@ def _unit(table: pd.DataFrame, unit: str | None) -> str:
             )
         table[unit] = _text(table, unit)
         return unit
-    for name in ("donor", "replicate"):
-        if any(table[name]):
-            return name
-    return ""
+    return unit_column(table)
+
+
+def _named_apart(table: pd.DataFrame, unit: str) -> list[str]:
+    """Replicates by name, with the plate or run in front where these have names in common."""
+    levels = [name for name in _WITHIN.get(unit, ()) if len(set(table[name])) > 1]
+    rows = zip(*(table[name] for name in (*levels, unit)), strict=True)
+    return ["/".join(filter(None, row)) if row[-1] else "" for row in rows]
+
+
+def unit_column(pictures: pd.DataFrame) -> str:
+    """Which column tells independent replicates: the donor's where one is stated; "" for none.
+
+    Examples
+    --------
+    >>> unit_column(pd.DataFrame({"donor": ["", ""], "replicate": ["1", "2"]}))
+    'replicate'
+    """
+    return next((name for name in ("donor", "replicate") if any(pictures[name])), "")
 
 
 def _conditions(
@@ -325,6 +352,8 @@ def _told_dose(rows: pd.DataFrame, name: str) -> tuple[str, float | None, str]:
     columns = {}
     for column in ("compound", "dose", "dose_unit"):
         values = sorted({str(value) for value in rows[column]} - {""})
+        if column == "dose" and len({_dose(value, name) for value in values}) == 1:
+            values = values[:1]  # 10 and 10.0
         if len(values) > 1:
             raise UsageError(
                 f"pictures of the condition {name!r} have several {column}s: {_some(values)}",
@@ -332,18 +361,25 @@ def _told_dose(rows: pd.DataFrame, name: str) -> tuple[str, float | None, str]:
             )
         columns[column] = values[0] if values else ""
     if columns["dose"]:
-        try:
-            value = float(columns["dose"].replace(",", "."))
-        except ValueError:
-            raise UsageError(
-                f"the dose of the condition {name!r} is {columns['dose']!r}, no number",
-                remedy="write the number in dose, its unit in dose_unit",
-            ) from None
-        return columns["compound"], value, columns["dose_unit"]
+        return columns["compound"], _dose(columns["dose"], name), columns["dose_unit"]
     parts = part_name(name)
     if parts.dose and not columns["compound"]:
         return " ".join(parts.words), float(parts.dose), parts.dose_unit
     return columns["compound"], None, ""
+
+
+def _dose(text: str, condition: str) -> float:
+    try:
+        value = math.nan if is_ambiguous(text) else float(text.replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise UsageError(
+            f"the dose of the condition {condition!r} is {text!r}, no number from 0 on",
+            remedy="write the number in dose, with a point and without marks of thousands, and its "
+            "unit in dose_unit",
+        )
+    return value
 
 
 def _of_replicates(table: pd.DataFrame, conditions: Sequence[Condition], unit: str) -> list[Remark]:
@@ -379,7 +415,15 @@ def _of_replicates(table: pd.DataFrame, conditions: Sequence[Condition], unit: s
     if len(set(count.values())) > 1:
         said = [f"{name} {number}" for name, number in count.items()]
         remarks.append(Remark("notice", f"numbers of replicates differ: {_some(said, 12)}"))
-    if unit not in {"donor", "well"} and _are_wells(table):
+    if unit in _WITHIN:
+        remarks.append(
+            Remark(
+                "warning",
+                f"{_several(unit)} are taken as replicates, as was asked for: where they are of "
+                "one culture or dish they are technical, and p claims too much",
+            )
+        )
+    elif unit != "donor" and _are_wells(table):
         remarks.append(
             Remark(
                 "warning",
@@ -388,6 +432,38 @@ def _of_replicates(table: pd.DataFrame, conditions: Sequence[Condition], unit: s
             )
         )
     return remarks
+
+
+def _of_names(table: pd.DataFrame, unit: str) -> list[Remark]:
+    """Names that may well be one: each would count."""
+    remarks = []
+    for column, title in (("condition", "conditions"), ("unit", _several(unit))):
+        alike: dict[str, list[str]] = {}
+        for name in dict.fromkeys(map(str, table[column])):
+            alike.setdefault(_heard(name), []).append(name)
+        for names in alike.values():
+            if len(names) > 1:
+                said = " and ".join(repr(name) for name in names[:_SHOWN])
+                text = f"{title} {said} are taken as different ones: if they are not, write them "
+                remarks.append(Remark("warning", f"{text}alike"))
+    return remarks
+
+
+def _heard(name: str) -> str:
+    """A name as one would say it: without case, leading zeros, or what parts letters and digits.
+
+    Examples
+    --------
+    >>> _heard("Day 01"), _heard("day_1"), _heard("day 10")
+    ('day1', 'day1', 'day10')
+    """
+    text = " ".join(re.split(r"[\s_-]+", unicodedata.normalize("NFKC", name).casefold())).strip()
+    text = re.sub(r"(?<![\d.,])0+(?=\d)", "", text)
+    return re.sub(r"(?<=[^\W\d]) (?=\d)", "", text)
+
+
+def _several(unit: str) -> str:
+    return dict(LEVELS).get(unit, f"{unit}s")
 
 
 def _are_wells(table: pd.DataFrame) -> bool:

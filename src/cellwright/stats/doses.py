@@ -17,7 +17,7 @@ _PREFIXES = {
 }  # fmt: skip
 _MICRO = ("µ", "μ")
 _AMOUNT = re.compile(r"(?P<prefix>[kdcmunpf]?)(?P<of>mol/l|mol|M|g|l|U|IU|Gy|J)")
-_PER = re.compile(r"(?P<prefix>[kdcmunp]?)(?P<of>l|L|m2|cm2)")
+_PER = re.compile(r"(?P<prefix>[kdcmunp]?)(?P<of>l|L|m2)")
 _SHARES = {"%": 1e-2, "‰": 1e-3, "ppm": 1e-6}
 
 
@@ -81,7 +81,8 @@ def _factor(unit: str) -> tuple[float, str]:
         below = _PER.fullmatch(per)
         if below is None:
             return 1.0, unit
-        factor /= _PREFIXES[below["prefix"]]
+        power = 2 if below["of"] == "m2" else 1  # a square centimetre is 1e-4 square metres
+        factor /= _PREFIXES[below["prefix"]] ** power
         kind += "/" + below["of"].lower()
     return factor, "mol/l" if kind == "M" else kind
 
@@ -114,7 +115,8 @@ def in_one_unit(doses: Sequence[tuple[float, str]]) -> tuple[list[float], str]:
     kinds = {dose.kind for dose in read if dose.value > 0}
     if len(kinds) > 1:
         raise UsageError(
-            f"doses in {' and '.join(sorted(set(units)))} cannot be compared",
+            f"doses in {' and '.join(sorted({unit or 'no unit' for unit in units}))} cannot be "
+            "compared",
             remedy="write the doses of a compound in one unit",
         )
     given = [unit for (value, _), unit in zip(doses, units, strict=True) if value > 0]

@@ -27,7 +27,7 @@ SHARE = "share_"
 """Beginning of the names of shares: of a class, or of cells with a property."""
 
 OF_PICTURES = (
-    Column("n_cells", "1", "Cells per picture, as the label image shows them"),
+    Column("n_cells", "1", "Cells per picture (movie: per frame), as the label image shows them"),
     Column("density_per_mm2", "1/mm²", "Cells per area, unbiased by the border"),
     Column("density_per_mpx", "1/Mpx", "Cells per area, unbiased by the border", power=-2),
     Column("coverage", "1", "Share of the pixels that cells cover"),
@@ -36,6 +36,7 @@ OF_PICTURES = (
 """Numbers of pictures that may be compared."""
 
 _TWINS = {"density_per_mpx": "density_per_mm2"}
+_COUNT, _FRAMES, _SEEN = "n_cells", "frames", "region_area_px"
 _CHANNEL = "{channel}"
 _GATED = "positive_"
 
@@ -99,7 +100,7 @@ def chosen(
                 remedy="name those that may with --features, or map them with "
                 "--rename area=area_px",
             )
-        return usual, [*left_out, *_said_of_own(cells, offered)]
+        return usual, [*left_out, *_said_of_empty(cells), *_said_of_own(cells, offered)]
     return [_named(name, offered, cells) for name in dict.fromkeys(wanted)], []
 
 
@@ -109,7 +110,13 @@ def numbers(feature: Feature, table: pd.DataFrame) -> npt.NDArray[np.float64]:
     if feature.counted is not None:
         texts = column.astype("object").map(_said)
         return np.where(texts == "", np.nan, (texts == feature.counted).astype(np.float64))
-    return pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    found: npt.NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(
+        np.float64, na_value=np.nan
+    )
+    if feature.of == "pictures" and feature.column == _COUNT and _FRAMES in table:
+        frames = pd.to_numeric(table[_FRAMES], errors="coerce").fillna(1).to_numpy(np.float64)
+        found = found / np.maximum(frames, 1.0)  # a longer movie has no more cells
+    return found
 
 
 def declarations(names: Iterable[str]) -> dict[str, Column]:
@@ -168,7 +175,7 @@ def _usual(
 ) -> tuple[list[Feature], list[str]]:
     """Leave out what is in pixels where the same is in micrometres, or a pixel is no measure."""
     known = _Known()
-    sizes = set(pictures["pixel_size_um"].dropna()) if "pixel_size_um" in pictures else set()
+    sizes = _sizes(pictures, "pixel_size_um")
     left, remarks = set(), []
     for name, feature in offered.items():
         column = known.column(name)
@@ -180,7 +187,33 @@ def _usual(
     if len(sizes) > 1:
         said = ", ".join(f"{size:g}" for size in sorted(sizes)[:4])
         remarks.append(f"pixels are of several sizes ({said} µm): nothing in pixels is compared")
+    if _COUNT in offered and len(_sizes(pictures, _SEEN)) > 1:
+        remarks.append(
+            "pictures show areas of several sizes: n_cells counts more where more is seen, "
+            "densities do not"
+        )
     return [one for name, one in offered.items() if name not in left], remarks
+
+
+def _sizes(pictures: pd.DataFrame, column: str) -> set[float]:
+    """Different numbers of a column, beyond what rounding makes of them."""
+    if column not in pictures:
+        return set()
+    known = pd.to_numeric(pictures[column], errors="coerce").dropna()
+    return {float(f"{size:.6g}") for size in known.unique()}
+
+
+def _said_of_empty(cells: pd.DataFrame) -> list[str]:
+    known = _Known()
+    empty = [
+        name
+        for name in map(str, cells.columns)
+        if _may_be_compared(known.column(name)) and not _has_numbers(cells[name])
+    ]
+    if not empty:
+        return []
+    said = f"{', '.join(empty[:8])}{', …' if len(empty) > 8 else ''}"
+    return [f"not compared, as they hold no numbers, or words among them: {said}"]
 
 
 def _said_of_own(cells: pd.DataFrame, offered: Mapping[str, Feature]) -> list[str]:
@@ -203,6 +236,11 @@ def _named(name: str, offered: Mapping[str, Feature], cells: pd.DataFrame) -> Fe
     if name in offered:
         return offered[name]
     declared = _Known().column(name)
+    if name in cells.columns and _may_be_compared(declared):
+        raise UsageError(
+            f"the column {name!r} holds no numbers, or words among them",
+            remedy="leave empty what is not known, or name another column",
+        )
     if name in cells.columns and declared is not None:
         why = "an angle" if declared.circular else "no number that means the same in each condition"
         raise UsageError(
@@ -228,10 +266,11 @@ class _Known:
         self._plain = {one.name: one for one in every if _CHANNEL not in one.name}
         fixed = (*IDENTITY, *PLACE, *TIME, *FOUND, *COUNTING_COLUMNS, *NUCLEUS_COLUMNS)
         self._plain |= {one.name: one for one in fixed}
+        of_channels = [one for one in every if _CHANNEL in one.name]
         self._patterns = [
             (re.compile(re.escape(one.name).replace(re.escape(_CHANNEL), "(.+)")), one)
-            for one in every
-            if _CHANNEL in one.name
+            # the longest first: intensity_mean_corrected_0 is of no channel corrected_0
+            for one in sorted(of_channels, key=lambda one: -len(one.name))
         ]
 
     def column(self, name: str) -> Column | None:

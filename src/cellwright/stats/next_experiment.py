@@ -81,7 +81,7 @@ def power_table(
         if math.isnan(row["p"]) or row["role"] != "test":
             continue
         sides = [values[row["feature"], row[name]] for name in ("condition", "reference")]
-        spread = spread_of(*sides, paired=row["test"] == "paired t")
+        spread = spread_of(*sides, paired=row["test"].startswith("paired"))
         size = max(abs(value) for side in sides for value in side.values())
         if spread.sd > _EQUAL * size:
             stated = detect if detect is None or detect.percent or _is_asked(row, plan) else None

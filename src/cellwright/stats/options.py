@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cellwright.core.method import Options
 
 __all__ = [
-    "Asked", "CompareOptions", "Correction", "Mixed", "ObjectKind", "Rename", "Summary", "Unit",
+    "Asked", "CompareOptions", "Correction", "Mixed", "ObjectKind", "Question", "Rename", "Summary",
+    "Unit",
 ]  # fmt: skip
 
 Asked = Literal["auto", "paired", "welch", "student", "permutation"]
@@ -41,6 +42,27 @@ Mixed = Annotated[
         "sizes."
     ),
 ]
+
+
+class Question(Options):
+    """What an experiment was made to answer; all else is as `compare` has it by default."""
+
+    reference: str | None = Field(
+        None,
+        description="Condition that all others are compared with; the answer becomes part of the "
+        "report.",
+    )
+    primary: str | None = Field(
+        None,
+        description="The one feature that the experiment was made for: its p is not corrected for "
+        "the others.",
+    )
+
+    @model_validator(mode="after")
+    def _together(self) -> Question:
+        if self.primary is not None and self.reference is None:
+            raise ValueError("--primary needs --reference: what is it compared with?")
+        return self
 
 
 class CompareOptions(Options):

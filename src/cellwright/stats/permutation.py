@@ -26,12 +26,11 @@ def smallest_p(n: int, m: int, *, paired: bool) -> float:
     (0.1, 0.125)
     """
     arrangements = 2**n if paired else math.comb(n + m, n)
-    mirrored = 2 if paired or n == m else 1
-    return min(1.0, mirrored / arrangements)
+    return min(1.0, 2 / arrangements)
 
 
 def permutation_p(values: Numbers, reference: Numbers, *, paired: bool) -> float:
-    """Share of the arrangements whose means differ as much as found, or more.
+    """Twice the share of the arrangements whose means differ as much as found, in this direction.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,12 +47,21 @@ class Values:
         Of how many rows, those of no replicate left out where there are replicates.
     mean
         Mean of the replicates; of the cells where no replicate is known.
+    counts
+        (N,) rows of each replicate.
     """
 
     units: tuple[str, ...]
     values: Numbers
     n: int
     mean: float
+    counts: npt.NDArray[np.int64]
+
+    def among(self, units: Sequence[str]) -> Values:
+        """The same of some replicates only, in their order."""
+        places = [self.units.index(unit) for unit in units]
+        values, counts = self.values[places], self.counts[places]
+        return Values(tuple(units), values, int(counts.sum()), float(values.mean()), counts)
 
 
 def groups_of(design: Design, pictures: npt.NDArray[np.int64]) -> Groups:
@@ -115,6 +124,7 @@ def values_of(
             own,
             int(n[here].sum()),
             float(own.mean()) if own.size else np.nan,
+            n[here].astype(np.int64),
         )
     return found
 

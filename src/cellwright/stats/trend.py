@@ -70,8 +70,8 @@ def trend_over(groups: Sequence[Group], level: float = 0.95, test: Asked = "auto
     level
         Of the interval.
     test
-        ``auto`` follows each replicate over the doses where all replicates have all doses;
-        ``paired`` does so with those that have; all others compare independent groups.
+        ``auto`` and ``permutation`` follow each replicate over the doses where all replicates have
+        all doses; ``paired`` does so with those that have; all others compare independent groups.
 
     Notes
     -----
@@ -92,7 +92,8 @@ def trend_over(groups: Sequence[Group], level: float = 0.95, test: Asked = "auto
     """
     shared = shared_by_all(groups)
     lone = len({unit for group in groups for unit in group}) - len(shared)
-    within = test == "paired" or (test == "auto" and not lone)
+    either = test in {"auto", "permutation"}
+    within = test == "paired" or (either and not lone)
     n = len(shared) if within else min((len(group) for group in groups), default=0)
     if len(groups) < FEWEST_DOSES:
         return _none(groups, n, "no trend: two doses beside the reference are the fewest for one")
@@ -102,7 +103,7 @@ def trend_over(groups: Sequence[Group], level: float = 0.95, test: Asked = "auto
     if within:
         said = f"{lone} replicates without all doses left out" if lone else ""
         return _trend(groups, _within(groups, shared), n, level, said)
-    partly = test == "auto" and len(shared) > 1
+    partly = either and len(shared) > 1
     said = f"{len(shared)} of the replicates have all doses, not all: not paired" if partly else ""
     return _trend(groups, _between(groups), n, level, said)
 

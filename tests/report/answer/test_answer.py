@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -17,6 +18,7 @@ from cellwright.report.answer.page import build_answer
 from cellwright.report.answer.result import headline
 from cellwright.stats.comparing import compare_features
 from cellwright.stats.design import design_of
+from cellwright.stats.further import with_further
 from cellwright.stats.options import CompareOptions
 
 
@@ -46,6 +48,29 @@ def answer(
     return answer_of(comparison, values)
 
 
+def with_doses(*more: str) -> Answer:
+    """Three doses (or more) beside the control, in wells of a plate with a positive control."""
+    conditions = {"control": "0", "low": "1", "mid": "10", "high": "100", "killed": ""}
+    conditions |= {f"x{dose}": dose for dose in more}
+    rows = [
+        (name, str(day), f"{'ABCDEFG'[place]}{day + 1:02d}", dose, "compound" if dose else "")
+        for place, (name, dose) in enumerate(conditions.items())
+        for day in range(4)
+    ]
+    pictures = pd.DataFrame(rows, columns=["condition", "replicate", "well", "dose", "compound"])
+    pictures["dose_unit"], pictures["plate"] = "nM", "p<1>"
+    pictures["picture"] = range(len(pictures))
+    pictures["image"], pictures["run"], pictures["n_cells"] = pictures.index.astype(str), "r", 50
+    of = np.repeat(np.arange(len(pictures)), 50)
+    shift = np.array([list(conditions).index(name) for name in pictures["condition"]])
+    cells = pd.DataFrame({"area_px": np.random.default_rng(3).normal(20.0 + shift[of], 1)})
+    design = design_of(pictures, "control", positive=("killed",))
+    plan = CompareOptions(reference="control", features=("area_px",), positive=("killed",))
+    comparison = with_further(compare_features(design, cells, of, plan), cells, of)
+    told = pictures["condition"].to_numpy(object)[of]
+    return answer_of(comparison, lambda name: (told, cells[name].to_numpy(np.float64)))
+
+
 def page(made: Answer) -> str:
     return build_answer(made, ["comparisons.csv"])[0]
 
@@ -66,6 +91,56 @@ def page(made: Answer) -> str:
 )
 def test_the_headline_is_the_result(made: Answer, words: str) -> None:
     assert re.fullmatch(words, headline(made))
+
+
+def without_p(made: Answer) -> Answer:
+    """The same, had replicates not spread."""
+    table = made.comparison.table.assign(p=np.nan, p_adjusted=np.nan, ci_low=np.nan, test="")
+    return replace(made, comparison=replace(made.comparison, table=table))
+
+
+def test_enough_replicates_without_p_are_not_called_too_few() -> None:
+    assert headline(without_p(answer())) == "Differences, and no p"
+    line = headline(without_p(answer(primary="area_px", features=("area_px", "extent"))))
+    assert line == "Differences, and no p"
+
+
+def test_a_primary_feature_without_p_is_not_called_alike() -> None:
+    made = answer(primary="area_px", features=("area_px", "extent"))
+    is_primary = made.comparison.table["primary"]
+    table = made.comparison.table.mask(
+        is_primary.to_numpy()[:, None] & np.isin(made.comparison.table.columns, ["p", "p_adjusted"])
+    )
+    line = headline(replace(made, comparison=replace(made.comparison, table=table)))
+    assert re.fullmatch(r"area_px: \+10\.\d % with drug, and no p", line)
+
+
+def test_positive_controls_are_no_question() -> None:
+    made = with_doses()
+    assert headline(made) == "3 differences of 3 compared"
+    assert "Of 3 comparisons, 3 stay below 0.05" in page(made)
+    assert "between killed and control" not in page(made)
+
+
+def test_small_p_are_written_as_one_says_them() -> None:
+    text = page(answer(5.0, primary="area_px", replicates=6))
+    assert "paired t, p &lt; 0.0001, adjusted &lt; 0.0001" in text
+    assert "p = &lt;" not in text
+
+
+def test_what_is_not_drawn_is_said() -> None:
+    names = tuple(f"c{number}" for number in range(18))
+    text = page(answer(100.0, names=names))
+    assert "Of 18 conditions the first 16 are drawn" in text
+    assert "An arrow goes on, beyond 400 %" in text
+    assert "changes are drawn" not in text
+    assert "are drawn" not in page(answer())
+
+
+def test_an_ec50_past_the_doses_is_said_once() -> None:
+    text = page(with_doses("1000"))
+    assert "EC50 above the tested range, at least" in text
+    assert "EC50 above the tested range. " not in text
 
 
 def test_the_sentence_has_the_numbers_of_the_table() -> None:
@@ -105,7 +180,15 @@ def test_methods_name_the_tests_that_were_made() -> None:
     assert "by paired t tests of the replicates" in text
     assert "Dunnett's procedure" in text
     assert "Over the features they were adjusted by Holm's method" in text
+    many = answer(names=("c", "a", "b"), test="permutation", replicates=6)
+    text = " ".join(sentences(many))
+    assert "by permutation tests within the replicates" in text
+    assert "for the conditions compared with one reference (Holm's method)" in text
+    text = " ".join(sentences(answer(replicates=2, names=("c", "a", "b"))))
+    assert "no test was made and no interval is given" in text
+    assert "adjusted" not in text
     text = " ".join(sentences(answer()))
+    assert "area_px was summarised by the mean of the cells of each replicate" in text
     assert "Dunnett" not in text
     assert "Over the features" not in text
 
@@ -134,3 +217,24 @@ def test_hostile_names_are_text() -> None:
     assert hostile.seen.count("script") == plain.seen.count("script")
     assert hostile.seen.count("img") == plain.seen.count("img")
     assert "&lt;script&gt;" in text
+
+
+def test_trends_plates_and_the_next_experiment_are_on_the_page() -> None:
+    made = with_doses()
+    assert {"trends", "plates", "power"} <= set(made.comparison.further)
+    text = page(made)
+    for name in ("trends", "plates", "next"):
+        assert f'<section id="{name}"' in text
+    slope = float(made.comparison.further["trends"]["slope"].iloc[0])
+    assert f'data-value="{slope!r}"' in text
+    z_prime = float(made.comparison.further["plates"]["z_prime"].iloc[0])
+    assert f'data-value="{z_prime!r}"' in text
+    assert "p&lt;1&gt;" in text
+    needed = made.comparison.further["power"]["n_80"].iloc[0]
+    assert f'data-value="{float(needed)!r}"' in text
+
+
+def test_what_was_not_asked_is_not_on_the_page() -> None:
+    text = page(answer(replicates=2))
+    assert '<section id="trends"' not in text
+    assert '<section id="plates"' not in text

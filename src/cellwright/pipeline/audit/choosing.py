@@ -15,6 +15,7 @@ from cellwright.core.errors import UsageError
 from cellwright.pipeline.audit.options import AuditOptions
 from cellwright.pipeline.experiment import Experiment
 from cellwright.stats.dealing import Stratum, deal
+from cellwright.stats.features import Feature, numbers
 
 __all__ = ["Chosen", "Place", "Window", "choose", "sizes_of"]
 
@@ -24,6 +25,7 @@ FIELD_SIDES = (48, 1024)
 CELL_SIDES = (32, 400)
 """Smallest and largest side of what is shown, in pixels."""
 
+_COUNT = Feature("n_cells", "n_cells", "pictures")
 _AROUND = 2.5
 """Side of the part that is shown of a cell, over that of its box."""
 _NEEDED = ("centroid_y_px", "centroid_x_px", "bbox_top_px", "bbox_left_px", "bbox_bottom_px",
@@ -161,10 +163,10 @@ def _word(value: object) -> str:
 
 
 def _counts(pictures: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Mean number of cells of a picture, of each condition and replicate."""
+    """Mean number of cells of a picture (of a movie: of a frame), by condition and replicate."""
     counts: dict[str, dict[str, float]] = {}
     known = {condition for condition, unit in pictures["stratum"] if unit}
-    n_cells = pictures["n_cells"].to_numpy(np.float64)
+    n_cells = numbers(_COUNT, pictures)
     for (condition, unit), rows in _by_stratum(pictures).items():
         if unit or condition not in known:  # as in compare: a picture of no replicate is left out
             counts.setdefault(condition, {})[unit] = float(n_cells[rows].mean())

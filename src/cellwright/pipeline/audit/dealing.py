@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellwright.core.errors import InputError, UsageError
-from cellwright.core.image import Array, Image, LazyArray
+from cellwright.core.errors import UsageError
+from cellwright.core.image import Image
 from cellwright.core.version import VERSION
-from cellwright.engine.files import write_atomic
-from cellwright.engine.keys import file_digest, key_of
-from cellwright.io.file_set import open_set
+from cellwright.engine.files import run_errors, write_atomic
 from cellwright.io.inputs import Found
-from cellwright.io.label_image import decode_labels
-from cellwright.io.open import read
+from cellwright.pipeline.answer_folder import refuse_run
 from cellwright.pipeline.audit.choosing import Place, choose, sizes_of
 from cellwright.pipeline.audit.key import (
     KEY,
@@ -30,12 +27,15 @@ from cellwright.pipeline.audit.key import (
     run_digest,
 )
 from cellwright.pipeline.audit.options import AuditOptions
-from cellwright.pipeline.choice import COLOUR
-from cellwright.pipeline.corrections import ZARR
 from cellwright.pipeline.experiment import experiment_of
-from cellwright.pipeline.large_plane import LargePlane, OneFrame, large_planes, main_plane
-from cellwright.pipeline.planes import finite, read_planes
+from cellwright.pipeline.planes import finite
 from cellwright.pipeline.run import Run
+from cellwright.pipeline.run_pictures import (
+    entries_of,
+    labels_of_frame,
+    open_again,
+    plane_of_frame,
+)
 from cellwright.pipeline.score_gallery import find_pictures
 from cellwright.report.audit_page import Item, Shown, build_audit_page
 
@@ -79,6 +79,7 @@ def deal_audit(
     InputError
         If a picture cannot be read.
     """
+    refuse_run(out)
     digest = run_digest(run)
     experiment = experiment_of([run], samples)
     record = Run(run).record
@@ -103,7 +104,8 @@ def deal_audit(
     fields = [Item(crops[place], inner) for place, inner in zip(chosen.fields, inside, strict=True)]
     cells = [Item(crops[place], (place.label,), place.kind) for place in chosen.cells]
     page = build_audit_page(key.audit, fields, cells, classes=classes)
-    out.mkdir(parents=True, exist_ok=True)
+    with run_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / KEY, key.text().encode(), out)
     write_atomic(out / PAGE, page.encode(), out)
     return Dealt(out / PAGE, out / KEY, len(fields), len(cells), chosen.remarks)
@@ -154,7 +156,7 @@ def _crops(
     places: Sequence[Place], run: Path, record: Mapping[str, Any], pictures: Mapping[str, Found]
 ) -> dict[Place, Shown]:
     """Pixels and labels of each place; each frame is read once."""
-    entries = {str(entry["image"]): entry for entry in record["inputs"]}
+    entries = entries_of(record)
     by_frame: dict[tuple[str, int], list[Place]] = {}
     for place in places:
         by_frame.setdefault((place.image, place.frame), []).append(place)
@@ -162,9 +164,9 @@ def _crops(
     crops = {}
     for (image, frame), own in sorted(by_frame.items()):
         if image not in opened:
-            opened = {image: _opened(entries[image], pictures)}
-        plane = _plane(opened[image], entries[image], frame)
-        labels = _labels(run, entries[image], frame)
+            opened = {image: open_again(entries[image], pictures)}
+        plane = plane_of_frame(opened[image], entries[image], frame)
+        labels = labels_of_frame(run, entries[image], frame)
         for place in own:
             here = np.asarray(labels[place.window.slices], np.uint32)
             if place.label and not (here == place.label).any():
@@ -175,57 +177,3 @@ def _crops(
                 )
             crops[place] = Shown(finite(np.asarray(plane[place.window.slices])), here)
     return crops
-
-
-def _opened(entry: Mapping[str, Any], pictures: Mapping[str, Found]) -> Image:
-    name = str(entry["image"])
-    file, _, scene = name.partition("::")
-    found = pictures.get(name) or pictures.get(file)
-    if found is None:
-        raise UsageError(
-            "the picture is not among those of --images",
-            where=name,
-            remedy="give the folder that was analysed, with the same names in it",
-        )
-    if found.files is not None:
-        image = open_set(found.files)
-    else:
-        scene = scene or found.scene
-        image = read(f"{found.path}::{scene}" if scene else found.path)
-    files = sorted(set(image.source.files)) or [str(found.path)]
-    hashes = [file_digest(Path(file)) for file in files]
-    if entry["sha256"] != (hashes[0] if len(hashes) == 1 else key_of(files=hashes)):
-        raise UsageError(
-            "this is not the picture that was analysed",
-            where=name,
-            remedy="give the pictures of the run, or analyse these",
-        )
-    return image
-
-
-def _plane(image: Image, entry: Mapping[str, Any], frame: int) -> Array | LargePlane:
-    """The plane in which cells were found."""
-    project = str(entry.get("project") or "max")
-    if project == "none" and image.size("Z") > 1:
-        raise _of_a_stack(entry)
-    names = list(image.channels)
-    number = names.index(entry["channel"]) if entry["channel"] in names else COLOUR
-    if str(entry["labels"]).endswith(ZARR):
-        return main_plane(large_planes(image, frame, project), number)
-    planes = read_planes(image, frame, project)
-    return planes.main(COLOUR if planes.whole is not None else max(number, 0))
-
-
-def _labels(run: Path, entry: Mapping[str, Any], frame: int) -> Array | LazyArray:
-    labels = decode_labels(run / str(entry["labels"]))
-    if "Z" in labels.axes:
-        raise _of_a_stack(entry)
-    if "T" in labels.axes:
-        return OneFrame(labels.data, frame)
-    return labels.data
-
-
-def _of_a_stack(entry: Mapping[str, Any]) -> InputError:
-    return InputError(
-        "an audit looks at planes, and these labels are of a stack", where=str(entry["image"])
-    )

@@ -16,6 +16,7 @@ from cellwright.core.errors import UsageError
 from cellwright.core.version import VERSION
 from cellwright.engine.files import write_atomic
 from cellwright.engine.run_folder import RunFolder
+from cellwright.pipeline.answers import Asking
 from cellwright.pipeline.audit.kept import FOLDER, FORMAT, RECORD
 from cellwright.pipeline.audit.key import (
     Answers,
@@ -117,7 +118,7 @@ def judge_audit(
         with RunFolder(run) as folder:
             for name, content in files.items():
                 folder.publish(f"{FOLDER}/{name}", content)
-            write_report(folder)
+            write_report(folder, Asking())
     return audited
 
 
@@ -185,10 +186,13 @@ def _remarks(
     fields = sum(one.state != "open" for one in answers.fields_.values())
     left = len(key.fields_) - fields, len(key.cells) - len(answers.cells)
     if any(left):
-        remarks.append(
-            f"{left[0]} fields and {left[1]} cells were not judged; as they were dealt in random "
-            "order, the others stand for all"
+        stand = (
+            "those before the last answer were passed over: if they were the hard ones, the others "
+            "do not stand for all"
+            if _has_gaps(answers)
+            else "as they were dealt in random order, the others stand for all"
         )
+        remarks.append(f"{left[0]} fields and {left[1]} cells were not judged; {stand}")
     if unsure := sum(one.unsure for one in judged):
         remarks.append(f"of {unsure} nobody could tell; they are in no rate")
     few = [name for name, units in key.counts.items() if len([u for u in units if u]) < FEWEST]
@@ -200,6 +204,12 @@ def _remarks(
     if reference is None and len(key.counts) > 1:
         remarks.append("name a condition with --reference to see the corrected effect")
     return remarks
+
+
+def _has_gaps(answers: Answers) -> bool:
+    """Whether something was not judged, and something after it was."""
+    fields = [number for number, one in answers.fields_.items() if one.state != "open"]
+    return any(len(judged) < max(judged, default=0) for judged in (fields, list(answers.cells)))
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

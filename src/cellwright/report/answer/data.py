@@ -11,10 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cellwright.report.drawing import evenly
 from cellwright.report.wording import rounded
 from cellwright.stats.comparing import Comparison
 
-__all__ = ["MOST_CELLS", "Answer", "Row", "answer_of", "p_text", "span"]
+__all__ = ["ALPHA", "MOST_CELLS", "Answer", "Row", "answer_of", "p_is", "p_text", "span"]
+
+ALPHA = 0.05
+"""Adjusted p below which a difference is said to be shown."""
 
 MOST_CELLS = 400
 """Cells of a condition that a cloud shows: an even sample of more, which the caption says."""
@@ -86,9 +90,7 @@ def answer_of(
 def _sample(values: Numbers) -> Numbers:
     """An even sample over the sorted values, so that the ends are there."""
     known = np.sort(values[np.isfinite(values)])
-    if known.size <= MOST_CELLS:
-        return known
-    return known[np.linspace(0, known.size - 1, MOST_CELLS).round().astype(np.int64)]
+    return known[evenly(known.size, MOST_CELLS)]
 
 
 def _last(p: float) -> float:
@@ -98,14 +100,31 @@ def _last(p: float) -> float:
 def p_text(p: float) -> str:
     """A p as it is written: exact, but for what is too small to mean anything.
 
+    Rounded so that it stays on its side of 0.05.
+
     Examples
     --------
-    >>> p_text(0.0312), p_text(2e-9), p_text(math.nan)
-    ('0.031', '< 0.0001', '–')
+    >>> p_text(0.0312), p_text(0.0496), p_text(2e-9), p_text(math.nan)
+    ('0.031', '0.0496', '< 0.0001', '–')
     """
     if math.isnan(p):
         return "–"
-    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+    if p < 1e-4:
+        return "< 0.0001"
+    texts = (f"{p:.{digits}g}" for digits in range(2, 17))
+    return next((text for text in texts if (float(text) < ALPHA) == (p < ALPHA)), f"{p!r}")
+
+
+def p_is(p: float) -> str:
+    """A p in a sentence.
+
+    Examples
+    --------
+    >>> p_is(0.0312), p_is(2e-9)
+    ('p = 0.031', 'p < 0.0001')
+    """
+    text = p_text(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def span(low: float, high: float) -> str:

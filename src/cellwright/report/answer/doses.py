@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellwright.report.answer.data import Answer, p_text
+from cellwright.report.answer.data import Answer, p_is
 from cellwright.report.drawing import (
     INK,
     colours,
@@ -128,7 +128,7 @@ def _said(
     if trend is not None and not math.isnan(trend["p"]):
         parts.append(
             f"Trend: {rounded(trend['slope'])} a dose step ({rounded(trend['ci_low'])} to "
-            f"{rounded(trend['ci_high'])}), p = {p_text(trend['p'])}."
+            f"{rounded(trend['ci_high'])}), {p_is(trend['p'])}."
         )
     if row is None:
         return " ".join(parts)
@@ -138,9 +138,7 @@ def _said(
             f"EC50 {rounded(row['ec50'])} {unit} ({_end(row['ec50_low'], 'open')} to "
             f"{_end(row['ec50_high'], 'open')})."
         )
-    elif row["where"]:
-        parts.append(f"EC50 {row['where']}.")
-    if row["note"]:
+    if row["note"]:  # where the EC50 lies, if not within the tested doses
         note = str(row["note"])
         parts.append(note[:1].upper() + note[1:] + ("" if note.endswith(".") else "."))
     return " ".join(parts)

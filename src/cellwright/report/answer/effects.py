@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cellwright.report.answer.data import Answer
+from cellwright.report.answer.data import ALPHA, Answer
 from cellwright.report.drawing import (
     INK,
     colours,
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["effects"]
 
-_MOST_FEATURES, _MOST_COLOURS, _MOST_ROWS = 16, 5, 48
-"""Features side by side; conditions that colours tell apart, beside the reference; rows in all."""
+_MOST_FEATURES, _MOST_COLOURS, _MOST_ROWS, _MOST_DRAWN = 16, 5, 48, 192
+"""Features side by side; conditions that colours tell apart, beside the reference; rows in all, if
+a single feature has not more; and of this one."""
 _ROW_INCHES, _LONGEST = 0.3, 34
-_ALPHA = 0.05
 _CUT = 400.0
 """Percent beyond which an interval is drawn as an arrow: it would squeeze all others."""
 
@@ -47,13 +47,17 @@ def effects(answer: Answer) -> tuple[Markup, tuple[Figure, ...]] | None:
     shown.sort(key=lambda row: (features.index(row["feature"]), conditions.index(row["condition"])))
     table = pd.DataFrame(shown)[
         ["feature", "condition", "percent", "percent_low", "percent_high", "p_adjusted"]
-    ].head(4 * _MOST_ROWS)
+    ].head(_MOST_DRAWN)
     svg = _draw(table, features, conditions)
     drawing = page_svg(svg, "effects", _description(table))
     caption = (
         "Change against the reference, in percent, with its interval over replicates (from their "
         "logarithms; none below three replicates). Filled: p below 0.05 after the adjustment."
     )
+    if (table[["percent", "percent_high"]] > _CUT).any(axis=None):
+        caption += f" An arrow goes on, beyond {_CUT:.0f} %."
+    if len(table) < len(rows):
+        caption += f" {len(table):,} of {len(rows):,} changes are drawn."
     html = fill("answer_figure.html.j2", drawing=drawing, caption=caption, name="effects")
     return html, (Figure("effects", svg, table),)
 
@@ -90,8 +94,10 @@ def _draw(table: pd.DataFrame, features: list[str], conditions: list[str]) -> st
 def _mark(axes: Axes, row: Mapping[Any, Any], y: float, ink: str) -> None:
     low, high = row["percent_low"], row["percent_high"]
     if not math.isnan(low):
-        axes.plot([max(low, -100), min(high, _CUT)], [y, y], color=ink, lw=1.6)
-    filled = row["p_adjusted"] < _ALPHA
+        axes.plot([min(low, _CUT), min(high, _CUT)], [y, y], color=ink, lw=1.6)
+    if max(row["percent"], high) > _CUT:
+        axes.plot(_CUT * 1.04, y, ">", ms=6, color=ink)
+    filled = row["p_adjusted"] < ALPHA
     axes.plot(min(row["percent"], _CUT), y, "o", ms=6.5, mec=ink, mew=1.6,
               mfc=ink if filled else "white")  # fmt: skip
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from cellwright.core.version import VERSION
 from cellwright.report.answer.data import Answer
+from cellwright.report.references import Work
 from cellwright.report.template import Markup, fill
 from cellwright.report.wording import joined, visible
 from cellwright.stats.comparing import MOST_TOGETHER
 
-__all__ = ["methods", "sentences"]
+__all__ = ["methods", "sentences", "works"]
 
 _TESTS = {
     "paired t": "paired t tests of the replicates",
     "Welch t": "Welch's t tests of the replicates",
     "Student t": "Student's t tests of the replicates",
     "permutation": "permutation tests of the replicates",
+    "paired permutation": "permutation tests within the replicates",
 }
 _CORRECTIONS = {
     "holm": "Holm's method", "bh": "the method of Benjamini and Hochberg",
@@ -56,6 +59,23 @@ def methods(answer: Answer, files: Iterable[str]) -> Markup:
     )
 
 
+def works(answer: Answer) -> tuple[Work, ...]:
+    """What the sentences stand on, but for the one that each report cites already."""
+    return tuple(Work(_key(text), text) for text in _references(answer) if text != _LORD)
+
+
+def _key(text: str) -> str:
+    """Of a work: its first author and year.
+
+    Examples
+    --------
+    >>> _key("Welch BL (1947). The generalization of ...")
+    'welch1947'
+    """
+    year = re.search(r"[(]([0-9]{4})[)]", text)
+    return text.partition(" ")[0].lower() + (year[1] if year else "")
+
+
 def sentences(answer: Answer) -> Iterable[str]:
     """Say what was compared, over what, and by which tests."""
     comparison = answer.comparison
@@ -68,20 +88,37 @@ def sentences(answer: Answer) -> Iterable[str]:
         )
         return
     yield (
-        f"Each of the {len(comparison.features)} features was summarised by the {plan.summary} of "
-        f"the cells of each replicate ({visible(design.unit)}), the unit of analysis. Conditions "
-        f"were compared with {reference}{_by_tests(answer)}; intervals of {100 * plan.level:g} % "
-        "are over replicates, from the t distribution."
+        f"{_features(answer)} summarised by the {plan.summary} of {_of_what(answer)} of each "
+        f"replicate ({visible(design.unit)}), the unit of analysis. Conditions were compared with "
+        f"{reference}{_by_tests(answer)}{_intervals(answer)}."
     )
-    if _several(answer):
-        yield (
-            "p values were adjusted for the conditions compared with one reference (Dunnett's "
-            "procedure with spreads and degrees of freedom of each comparison)."
-        )
-    if plan.correction != "none" and len(comparison.features) > 1:
+    if how := _over_conditions(answer):
+        yield f"p values were adjusted for the conditions compared with one reference ({how})."
+    if _over_features(answer):
         but = f", but for {visible(plan.primary)}, named beforehand," if plan.primary else ""
         yield f"Over the features{but} they were adjusted by {_CORRECTIONS[plan.correction]}."
     yield f"Statistics by cellwright {VERSION}."
+
+
+def _features(answer: Answer) -> str:
+    features = answer.comparison.features
+    if len(features) == 1:
+        return f"{visible(features[0].name, 60)} was"
+    return f"Each of the {len(features)} features was"
+
+
+def _of_what(answer: Answer) -> str:
+    kinds = {one.of for one in answer.comparison.features}
+    if kinds == {"cells"}:
+        return "the cells"
+    return "the pictures" if kinds == {"pictures"} else "the cells (of counts: of the pictures)"
+
+
+def _intervals(answer: Answer) -> str:
+    table, level = answer.comparison.table, answer.comparison.plan.level
+    if table["ci_low"].isna().all():
+        return "; no test was made and no interval is given, as replicates are too few or equal"
+    return f"; intervals of {100 * level:g} % are over replicates, from the t distribution"
 
 
 def _by_tests(answer: Answer) -> str:
@@ -89,19 +126,34 @@ def _by_tests(answer: Answer) -> str:
     return f" by {joined(used)}" if used else ""
 
 
-def _several(answer: Answer) -> bool:
-    asked = [one for one in answer.comparison.design.others if one.role == "test"]
-    return 1 < len(asked) <= MOST_TOGETHER and answer.comparison.plan.test != "permutation"
+def _over_conditions(answer: Answer) -> str:
+    """How p is adjusted over the conditions; empty where it is not."""
+    comparison = answer.comparison
+    table = comparison.table
+    tested = set(table.loc[(table["role"] == "test") & table["p"].notna(), "condition"])
+    if len(tested) < 2:
+        return ""
+    if len(tested) > MOST_TOGETHER or comparison.plan.test == "permutation":
+        return _CORRECTIONS["holm"]
+    return "Dunnett's procedure with spreads and degrees of freedom of each comparison"
+
+
+def _over_features(answer: Answer) -> bool:
+    """Whether p is adjusted over the features."""
+    table = answer.comparison.table
+    tested = set(table.loc[~table["primary"].astype(bool) & table["p"].notna(), "feature"])
+    return answer.comparison.plan.correction != "none" and len(tested) > 1
 
 
 def _references(answer: Answer) -> Iterable[str]:
-    used = set(answer.comparison.table["test"])
-    if "Welch t" in used:
+    how, over = _over_conditions(answer), _over_features(answer)
+    correction = answer.comparison.plan.correction
+    if "Welch t" in set(answer.comparison.table["test"]):
         yield _WELCH
-    if _several(answer) and used - {""}:
+    if how.startswith("Dunnett"):
         yield from _DUNNETT
-    if answer.comparison.plan.correction == "holm":
+    if how == _CORRECTIONS["holm"] or (over and correction == "holm"):
         yield _HOLM
-    elif answer.comparison.plan.correction == "bh":
+    if over and correction == "bh":
         yield _BH
     yield _LORD

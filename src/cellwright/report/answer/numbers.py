@@ -19,6 +19,8 @@ from cellwright.report.template import Markup
 __all__ = ["comparisons", "design"]
 
 _LONGEST = 40
+_MANY = 30
+"""Conditions above which the table of the design is turned by pages."""
 
 
 def design(answer: Answer) -> Markup:
@@ -42,7 +44,8 @@ def design(answer: Answer) -> Markup:
         )
         for row in answer.comparison.design.table().to_dict("records")
     ]
-    return table("design-table", "How the design was understood", headings, rows)
+    many = len(rows) > _MANY
+    return table("design-table", "How the design was understood", headings, rows, interactive=many)
 
 
 def _dose(row: Mapping[Any, Any]) -> str:

@@ -8,6 +8,7 @@ from cellwright.core.version import VERSION
 from cellwright.report.answer.data import Answer
 from cellwright.report.answer.doses import doses
 from cellwright.report.answer.effects import effects
+from cellwright.report.answer.further import next_experiment, plates, trends
 from cellwright.report.answer.methods import methods
 from cellwright.report.answer.numbers import comparisons, design
 from cellwright.report.answer.result import headline, result
@@ -39,12 +40,18 @@ def build_answer(answer: Answer, files: Iterable[str]) -> tuple[str, tuple[Figur
         ("doses", "Doses", doses(answer)),
         ("cells", "Replicates", superplots(answer)),
     ]
+    tables = [
+        ("trends", "Trends", trends(answer)),
+        ("plates", "Plates", plates(answer)),
+        ("next", "Next experiment", next_experiment(answer)),
+    ]
     figures = tuple(figure for _, _, part in made if part is not None for figure in part[1])
     sections: list[tuple[str, str, Markup]] = [
         ("verdict", "Result", result(answer)),
         ("design", "Design", design(answer)),
         *((name, title, part[0]) for name, title, part in made if part is not None),
         ("numbers", "All comparisons", comparisons(answer)),
+        *((name, title, part) for name, title, part in tables if part is not None),
         ("methods", "Methods", methods(answer, files)),
     ]
     styles = (inline(f"{TABULATOR}/tabulator_simple.min.css"), inline("report.css"))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from cellwright.report.answer.data import Answer, Row, p_text, span
+from cellwright.report.answer.data import ALPHA, Answer, Row, p_is, p_text, span
 from cellwright.report.remarks import lights_of
 from cellwright.report.template import Markup, fill
 from cellwright.report.wording import counted, rounded, visible
@@ -14,7 +14,6 @@ from cellwright.stats.estimate import FEWEST
 
 __all__ = ["headline", "result"]
 
-_ALPHA = 0.05
 _LONGEST = 60
 _SENTENCES = 3
 
@@ -24,29 +23,45 @@ def headline(answer: Answer) -> str:
     rows = answer.rows
     if not rows:
         return "Nothing was compared"
-    first = rows[0]
-    if math.isnan(first["p"]):
-        return "Differences, and no p: the design cannot carry one"
-    said = sum(1 for row in rows if row["p_adjusted"] < _ALPHA)
-    if first["primary"]:
+    if all(math.isnan(row["p"]) for row in rows):
+        why = "" if _carries_p(answer) else ": the design cannot carry one"
+        return f"Differences, and no p{why}"
+    if rows[0]["primary"]:
         return _of_primary([row for row in rows if row["primary"]])
+    asked = _asked(rows)
+    said = sum(1 for row in asked if row["p_adjusted"] < ALPHA)
     if said:
-        return f"{counted(said, 'difference')} of {len(rows):,} compared"
-    return f"No difference shown in {counted(len(rows), 'comparison')}"
+        return f"{counted(said, 'difference')} of {len(asked):,} compared"
+    return f"No difference shown in {counted(len(asked), 'comparison')}"
+
+
+def _carries_p(answer: Answer) -> bool:
+    """Whether there are replicates enough of each condition."""
+    design = answer.comparison.design
+    counts = [len(design.units(one.name)) for one in design.conditions]
+    return bool(design.unit) and min(counts) >= FEWEST
+
+
+def _asked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows that are a question: positive controls are none, unless there is nothing else."""
+    return [row for row in rows if row["role"] == "test"] or rows
 
 
 def _of_primary(rows: list[dict[str, Any]]) -> str:
+    rows = _asked(rows)
     if len(rows) == 1:
         return _in_a_line(rows[0])
-    sure = sum(1 for row in rows if row["p_adjusted"] < _ALPHA)
+    sure = sum(1 for row in rows if row["p_adjusted"] < ALPHA)
     feature, reference = (visible(rows[0][name], _LONGEST) for name in ("feature", "reference"))
     return f"{feature} differs from {reference} in {sure} of {len(rows)} conditions"
 
 
 def _in_a_line(row: Row) -> str:
     feature, condition = visible(row["feature"], _LONGEST), visible(row["condition"], _LONGEST)
-    if row["p_adjusted"] < _ALPHA:
+    if row["p_adjusted"] < ALPHA:
         return f"{feature}: {_change(row)} with {condition}"
+    if math.isnan(row["p"]):
+        return f"{feature}: {_change(row)} with {condition}, and no p"
     return f"{feature}: no difference shown with {condition}"
 
 
@@ -95,13 +110,14 @@ def _sentences(answer: Answer) -> Iterable[str]:
     if not rows:
         return
     primary = [row for row in rows if row["primary"]]
-    for row in (primary or rows[:1])[:_SENTENCES]:
+    asked = _asked(rows)
+    for row in (_asked(primary) or asked[:1])[:_SENTENCES]:
         yield _sentence(row, answer.comparison.plan.level)
-    sure = [row for row in rows if row["p_adjusted"] < _ALPHA]
+    sure = [row for row in asked if row["p_adjusted"] < ALPHA]
     if not primary and not math.isnan(rows[0]["p"]):
         yield (
-            f"Of {counted(len(rows), 'comparison')}, {len(sure):,} stay below "
-            f"{_ALPHA:g} after the adjustment. No primary feature was named beforehand, so this "
+            f"Of {counted(len(asked), 'comparison')}, {len(sure):,} stay below "
+            f"{ALPHA:g} after the adjustment. No primary feature was named beforehand, so this "
             "is a search, and what it finds asks for an experiment of its own."
         )
 
@@ -115,20 +131,20 @@ def _sentence(row: Row, level: float) -> str:
         why = row["note"][:1].upper() + row["note"][1:]
         return f"{feature} is {means} in {condition} and {against} ({_change(row)}). {why}."
     interval = span(row["ci_low"], row["ci_high"])
-    shown = "differs" if row["p_adjusted"] < _ALPHA else "is not shown to differ"
+    shown = "differs" if row["p_adjusted"] < ALPHA else "is not shown to differ"
     return (
         f"{feature} {shown} between {condition} and {against}: {means}, a difference of "
         f"{rounded(row['difference'])}{unit} ({100 * level:g} % interval {interval}; "
         f"{_change(row)}), n = {row['n_replicates']} and {row['n_replicates_reference']} "
-        f"replicates; {row['test']}, p = {p_text(row['p'])}, adjusted {p_text(row['p_adjusted'])}."
+        f"replicates; {row['test']}, {p_is(row['p'])}, adjusted {p_text(row['p_adjusted'])}."
     )
 
 
 def _lights(answer: Answer) -> Iterable[dict[str, str]]:
     comparison = answer.comparison
     yield from lights_of(comparison.remarks)
-    counts = [len(comparison.design.units(one.name)) for one in comparison.design.conditions]
-    if comparison.design.unit and min(counts) >= FEWEST:
+    if _carries_p(answer):
+        counts = [len(comparison.design.units(one.name)) for one in comparison.design.conditions]
         yield {
             "level": "pass",
             "subject": "Replicates",

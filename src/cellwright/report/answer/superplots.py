@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from cellwright.report.answer.data import MOST_CELLS, Answer
-from cellwright.report.counts import spread
 from cellwright.report.drawing import (
     INK,
     colours,
     drawing_style,
     new_drawing,
     page_svg,
+    spread,
     svg_text,
     tidy_axes,
 )
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["superplots"]
 
-_MOST_CONDITIONS = 16
+_MOST = 16
 _ROW_INCHES, _LONGEST, _BAND = 0.62, 30, 0.3
 _QUANTILES = (0.005, 0.995)
 _MARKS = "oDs^vP*Xp<>hdH8"
@@ -52,7 +52,7 @@ def superplots(answer: Answer) -> tuple[Markup, tuple[Figure, ...]] | None:
             fill(
                 "answer_figure.html.j2",
                 drawing=drawing,
-                caption=_caption(name, first=not parts),
+                caption=_caption(name, first=not parts) + _left_out(answer),
                 name=file,
             )
         )
@@ -67,7 +67,7 @@ def _draw(
     file: str, cloud: pd.DataFrame, replicates: pd.DataFrame, answer: Answer, label: str
 ) -> str:
     design = answer.comparison.design
-    names = [one.name for one in design.conditions][:_MOST_CONDITIONS]
+    names = [one.name for one in design.conditions][:_MOST]
     marks = {unit: _MARKS[place % len(_MARKS)] for place, unit in enumerate(_units(replicates))}
     with drawing_style(file):
         figure, axes = new_drawing(0.75 + _ROW_INCHES * len(names))
@@ -118,6 +118,11 @@ def _description(name: str, replicates: pd.DataFrame) -> str:
     means = replicates.groupby("condition", sort=False)["value"].mean()
     said = [f"{visible(where, 30)}: {quantity(value)}" for where, value in means.items()]
     return f"{visible(name, 60)} by condition, replicates on a cloud of cells. " + "; ".join(said)
+
+
+def _left_out(answer: Answer) -> str:
+    count = len(answer.comparison.design.conditions)
+    return f" Of {count} conditions the first {_MOST} are drawn." if count > _MOST else ""
 
 
 def _caption(name: str, *, first: bool) -> str:

@@ -13,8 +13,9 @@
   }
   function setTheme(name) {
     if (name === "auto") { delete page.dataset.theme; } else { page.dataset.theme = name; }
-    document.getElementById("theme-name").textContent = name[0].toUpperCase() + name.slice(1);
-    theme.setAttribute("aria-label", "Colours: " + (name === "auto" ? "automatic" : name));
+    const shown = name[0].toUpperCase() + name.slice(1);
+    document.getElementById("theme-name").textContent = shown;
+    theme.setAttribute("aria-label", "Colours: " + shown);
     theme.value = name;
     try { localStorage.setItem(key, name); } catch (error) { /* a file may have no storage */ }
   }
@@ -66,7 +67,7 @@
     const box = plain.closest(".scroll");
     const grid = element("div", { class: "grid", id: plain.id + "-grid", "aria-label": plain.caption.textContent });
     const toolbar = element("div", { class: "toolbar" });
-    const search = element("input", { type: "search", placeholder: "Search pictures, conditions, warnings", "aria-label": "Search the table" });
+    const search = element("input", { type: "search", placeholder: "Search the table", "aria-label": "Search the table" });
     const status = element("select", { "aria-label": "Show rows with this status" });
     const shown = element("output", { "aria-live": "polite" });
     const statusAt = kinds.indexOf("badge");
@@ -96,7 +97,13 @@
         && (status.value === "" || row["c" + statusAt] === status.value));
     }
     table.on("dataFiltered", (filters, rows) => say(rows.length));
-    table.on("tableBuilt", function () { say(data.length); grid.dataset.ready = "yes"; });
+    table.on("tableBuilt", function () {
+      // The rows stand in a box that scrolls, which a grid may hold as a group of rows only.
+      grid.querySelector(".tabulator-tableholder").setAttribute("role", "rowgroup");
+      grid.querySelector(".tabulator-table").setAttribute("role", "presentation");
+      say(data.length);
+      grid.dataset.ready = "yes";
+    });
     search.addEventListener("input", narrow);
     status.addEventListener("change", narrow);
   }
@@ -118,7 +125,9 @@
   document.querySelectorAll("[data-zoom]").forEach(function (frame) {
     frame.setAttribute("role", "button");
     frame.setAttribute("tabindex", "0");
-    frame.setAttribute("aria-label", "Enlarge: " + frame.querySelector("img").alt);
+    const bar = frame.querySelector(".scale text");
+    frame.setAttribute("aria-label", "Enlarge: " + frame.querySelector("img").alt
+      + (bar ? ", bar of " + bar.textContent : ""));
     frame.addEventListener("click", () => enlarge(frame));
     frame.addEventListener("keydown", function (event) {
       if (event.key === "Enter" || event.key === " ") { event.preventDefault(); enlarge(frame); }
@@ -131,6 +140,14 @@
       outlines.checked = !outlines.checked;
     }
   });
+
+  /* Paper shows what is folded, also where the style cannot unfold it. */
+  let folded = [];
+  window.addEventListener("beforeprint", function () {
+    folded = Array.from(document.querySelectorAll("details:not([open])"));
+    folded.forEach((one) => { one.open = true; });
+  });
+  window.addEventListener("afterprint", () => folded.forEach((one) => { one.open = false; }));
 
   /* Text to the clipboard. */
   document.querySelectorAll("[data-copy]").forEach(function (button) {
@@ -155,6 +172,9 @@
       if (!link || !entry.isIntersecting) { return; }
       links.forEach((other) => other.removeAttribute("aria-current"));
       link.setAttribute("aria-current", "true");
+      const bar = link.parentElement, left = link.offsetLeft - bar.offsetLeft;
+      const hidden = left + link.offsetWidth > bar.scrollLeft + bar.clientWidth - 40;
+      if (left < bar.scrollLeft || hidden) { bar.scrollLeft = left - 40; }
     });
   }, { rootMargin: "-20% 0px -70% 0px" });
   document.querySelectorAll("main > section").forEach((section) => watcher.observe(section));

@@ -7,7 +7,10 @@ import pandas as pd
 
 from cellwright.report.drawing import (
     INK,
+    MUTED,
+    dots,
     drawing_style,
+    evenly,
     new_drawing,
     page_svg,
     svg_text,
@@ -20,7 +23,7 @@ from cellwright.report.wording import visible
 
 __all__ = ["cell_map", "shares"]
 
-_BLUE, _DARK = "#0072B2", INK
+_BLUE = "#0072B2"
 _ROW_INCHES, _MOST_CONDITIONS, _LONGEST = 0.5, 24, 30
 _MOST_CELLS = 6000
 """Usual cells on the map: an even sample of more."""
@@ -68,16 +71,15 @@ def cell_map(page: OddPage) -> tuple[Markup, Figure] | None:
         return None
     odd = page.table["is_outlier"].to_numpy(bool)
     usual = np.flatnonzero(known & ~odd)
-    if usual.size > _MOST_CELLS:
-        usual = usual[np.linspace(0, usual.size - 1, _MOST_CELLS).astype(np.int64)]
+    usual = usual[evenly(usual.size, _MOST_CELLS)]
     unlike = np.flatnonzero(known & odd)[:_MOST_CELLS]
     with drawing_style("odd_map"):
         figure, axes = new_drawing(5.4)
         for rows, ink, size, label in (
-            (usual, _DARK, 2.4, "usual"), (unlike, _BLUE, 4.0, "odd"),
+            (usual, MUTED, 2.4, "usual"), (unlike, _BLUE, 4.0, "odd"),
         ):  # fmt: skip
-            axes.plot(page.places[rows, 0], page.places[rows, 1], "o", ms=size, mec="none",
-                      mfc=ink, alpha=0.55, label=label, rasterized=True)  # fmt: skip
+            dots(axes, page.places[rows, 0], page.places[rows, 1], ink, size=size, alpha=0.55,
+                 label=label)  # fmt: skip
         axes.set_xlabel("first direction in which usual cells vary")
         axes.set_ylabel("second")
         tidy_axes(axes, grid="both")

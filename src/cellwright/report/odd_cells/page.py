@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cellwright.core.version import VERSION
-from cellwright.report.answer.data import p_text
+from cellwright.report.answer.data import p_is, p_text
 from cellwright.report.odd_cells.data import OddPage
 from cellwright.report.odd_cells.figures import cell_map, shares
 from cellwright.report.odd_cells.pictures import crops, fields
 from cellwright.report.page import TABULATOR, content_policy, html_text, inline
 from cellwright.report.remarks import lights_of
 from cellwright.report.section import Figure
-from cellwright.report.table import Heading, TableCell, number_cell, table, text_cell
+from cellwright.report.table import Heading, TableCell, count_cell, number_cell, table, text_cell
 from cellwright.report.template import Markup, fill
 from cellwright.report.wording import counted, visible
 
-__all__ = ["build_odd_page"]
+__all__ = ["build_odd_page", "result"]
 
 _MOST_ROWS = 2000
 
@@ -31,7 +31,7 @@ def build_odd_page(page: OddPage) -> tuple[str, tuple[Figure, ...]]:
     """
     drawn = [figure for figure in (shares(page), cell_map(page)) if figure is not None]
     sections = [
-        ("verdict", "Result", _result(page)),
+        ("verdict", "Result", result(page)),
         ("shares", "Shares", Markup("\n").join(html for html, _ in drawn) if drawn else None),
         ("fields", "Pictures", fields(page)),
         ("oddest", "The oddest", crops(page)),
@@ -59,7 +59,8 @@ def _headline(page: OddPage) -> str:
     return f"{odd:,} of {counted(judged, 'cell')} are odd"
 
 
-def _result(page: OddPage) -> Markup:
+def result(page: OddPage) -> Markup:
+    """Sentences, the share of each condition, and what is to be known."""
     reference = page.shares.design.reference.name
     return fill(
         "result.html.j2",
@@ -79,7 +80,7 @@ def _compared(page: OddPage) -> Iterable[str]:
     for row in page.shares.table.head(6).to_dict("records"):
         said = f"{visible(row['condition'], 40)}: {100 * row['difference']:+.1f} percentage points"
         if row["p"] == row["p"]:
-            yield f"{said} ({row['test']}, p = {p_text(row['p'])}, n = {row['n_replicates']})."
+            yield f"{said} ({row['test']}, {p_is(row['p'])}, n = {row['n_replicates']})."
         else:
             yield f"{said}; {row['note']}."
 
@@ -106,8 +107,8 @@ def _cells(page: OddPage) -> Markup | None:
     rows = [
         (
             text_cell(row["image"], longest=40),
-            number_cell(row["frame"]),
-            number_cell(row["label"]),
+            count_cell(row["frame"]),
+            count_cell(row["label"]),
             text_cell(row["condition"], longest=30),
             TableCell(p_text(row["p"]), value=number_cell(row["p"]).value),
             TableCell(row["doubt"]),

@@ -1,0 +1,118 @@
+"""What was asked of an experiment beside its report: comparisons and odd cells, kept beside it.
+
+A comparison lies in the folder ``answer`` of a run or of a report, odd cells in ``odd``. Both
+are made again whenever the report is written, so that they are of the cells that it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cellwright.core.errors import CellwrightError
+from cellwright.pipeline.comparison import compare_sources, kept_question
+from cellwright.pipeline.odd_cells import find_in_sources, kept_search
+from cellwright.stats.options import CompareOptions, Question
+from cellwright.stats.outliers.options import OutlierOptions
+
+if TYPE_CHECKING:
+    from cellwright.report.answer.data import Answer
+    from cellwright.report.odd_cells.data import OddPage
+
+__all__ = ["ANSWER", "ODD", "Answers", "Asking", "answers_of"]
+
+ANSWER, ODD = "answer", "odd"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is asked of runs when their report is written.
+
+    Attributes
+    ----------
+    question
+        What is compared; where it names no reference, what was compared before.
+    odd
+        Whether odd cells are looked for; if not, they are where they were before.
+    samples
+        A ``samples.csv``; it goes before what the runs tell.
+    mixed
+        Whether runs may differ in model, options or pixel size.
+    """
+
+    question: Question = Question()
+    odd: bool = False
+    samples: Path | None = None
+    mixed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What came out.
+
+    Attributes
+    ----------
+    answer, odd
+        None where nothing was asked, or it could not be answered.
+    samples
+        Table by which the pictures were told apart; None where the runs tell.
+    said
+        Why something that was asked before could not be answered again.
+    """
+
+    answer: Answer | None = None
+    odd: OddPage | None = None
+    samples: Path | None = None
+    said: tuple[str, ...] = ()
+
+
+def answers_of(runs: Sequence[Path], out: Path, asking: Asking) -> Answers:
+    """Answer what is asked now, and else what was asked before.
+
+    Raises
+    ------
+    UsageError
+        If what is asked now makes no sense. What was asked before and no longer can be answered
+        is said.
+    """
+    said: list[str] = []
+    answer, told = _compared(runs, out / ANSWER, asking, said)
+    odd, told_odd = _odd(runs, out / ODD, asking, said)
+    return Answers(answer, odd, asking.samples or told or told_odd, tuple(said))
+
+
+def _compared(
+    runs: Sequence[Path], out: Path, asking: Asking, said: list[str]
+) -> tuple[Answer | None, Path | None]:
+    if asking.question.reference is not None:
+        plan = CompareOptions(**asking.question.model_dump(exclude_none=True), mixed=asking.mixed)
+        return compare_sources(runs, out, plan, asking.samples), None
+    kept = kept_question(out)
+    if kept is None:
+        return None, None
+    plan, samples = kept
+    try:
+        return compare_sources(runs, out, plan, asking.samples or samples), samples
+    except CellwrightError as error:
+        said.append(f"the comparison in {ANSWER}/ is of before: {error}")
+        return None, None
+
+
+def _odd(
+    runs: Sequence[Path], out: Path, asking: Asking, said: list[str]
+) -> tuple[OddPage | None, Path | None]:
+    reference = asking.question.reference
+    if asking.odd and reference is not None:
+        options = OutlierOptions(reference=reference, mixed=asking.mixed)
+        return find_in_sources(runs, out, options, asking.samples).page, None
+    kept = kept_search(out)
+    if kept is None:
+        return None, None
+    options, samples = kept
+    try:
+        return find_in_sources(runs, out, options, asking.samples or samples).page, samples
+    except CellwrightError as error:
+        said.append(f"the odd cells in {ODD}/ are of before: {error}")
+        return None, None
