@@ -275,3 +275,37 @@ def test_text_has_enough_contrast(browser: Browser, page: Path) -> None:
         )
         assert isinstance(worst, float)
         assert worst >= 4.5
+
+
+def test_pictures_can_be_shown_with_one_window(browser: Browser, tmp_path: Path) -> None:
+    plane = np.tile(np.arange(80.0), (80, 1))
+    labels = np.zeros((80, 80), np.uint32)
+    previews = tuple(
+        make_preview(
+            plane * factor + 40, labels, image=f"{factor}.tif", frame=0, role="worst", caption="",
+            spacing=Spacing(),
+        )
+        for factor in (1, 2)
+    )  # fmt: skip
+    images = pd.DataFrame({"image": ["1.tif", "2.tif"], "status": "done", "n_cells": 0})
+    cells = pd.DataFrame({"image": [], "area_px": []})
+    path = tmp_path / "report.html"
+    data = ReportData({}, images, cells, 0, (), previews)
+    path.write_text(build_report(data)[0], encoding="utf-8")
+    browser.open(path)
+    low, high = previews[0].grey, previews[1].grey
+    shown = browser.value(
+        "Array.from(document.querySelectorAll('img[data-slope]'), i => getComputedStyle(i).filter)"
+    )
+    assert shown == ['url("#same-contrast-0")', 'url("#same-contrast-1")']
+    slopes = browser.value(
+        "Array.from(document.querySelectorAll('img[data-slope]'), i => Number(i.dataset.slope))"
+    )
+    reach = high[1] - min(low[0], high[0])
+    assert slopes == pytest.approx([(low[1] - low[0]) / reach, (high[1] - high[0]) / reach], 1e-3)
+    browser.value("document.getElementById('same-contrast').click()")
+    assert (
+        browser.value("getComputedStyle(document.querySelector('img[data-slope]')).filter")
+        == "none"
+    )
+    assert browser.errors == []

@@ -122,7 +122,7 @@ def test_one_changed_picture_recomputes_only_itself(pictures: Path) -> None:
     assert changed.summary is not None
     steps = changed.summary.by_step
     computed = {name: counts["computed"] for name, counts in steps.items() if name != "preview"}
-    assert computed == {"planes": 1, "quality": 1, "segment": 1, "measure": 1}
+    assert computed == {"planes": 1, "quality": 1, "segment": 1, "measure": 1, "view": 1}
     assert changed.images.set_index("image").loc["five.png", "n_cells"] == 7
 
 
@@ -135,7 +135,9 @@ def test_a_picture_saved_again_with_the_same_pixels_computes_nothing(pictures: P
 
     assert again is not None
     computed = {name: counts["computed"] for name, counts in again.by_step.items()}
-    assert computed == {"measure": 0, "planes": 1, "preview": 0, "quality": 0, "segment": 0}
+    assert computed == {
+        "measure": 0, "planes": 1, "preview": 0, "quality": 0, "segment": 0, "view": 0,
+    }  # fmt: skip
 
 
 def test_a_recipe_repeats_a_run(pictures: Path, cellwright: Command) -> None:

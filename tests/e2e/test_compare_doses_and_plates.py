@@ -102,7 +102,8 @@ def test_the_next_experiment(out: Path) -> None:
 def test_the_record_names_the_tables(out: Path) -> None:
     record = json.loads((out / "comparison.json").read_text("utf-8"))
     assert set(record["tables"]) == {
-        "comparisons.csv", "design.csv", "replicates.csv", *(f"{name}.csv" for name in FURTHER),
+        "comparisons.csv", "design.csv", "pictures.csv", "replicates.csv",
+        *(f"{name}.csv" for name in FURTHER),
     }  # fmt: skip
     assert record["options"]["detect"] == "10%"
     assert all((out / name).is_file() for name in record["tables"])

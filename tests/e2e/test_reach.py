@@ -421,3 +421,13 @@ def test_truths_with_gaps_come_back_from_csv(tmp_path: Path) -> None:
 
     assert table["positive_DAPI"].dtype == "boolean"
     assert table["positive_DAPI"].tolist() == run.cells["positive_DAPI"].tolist()
+
+
+def test_names_of_a_screen_with_one_channel_in_png_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "plate"
+    folder.mkdir()
+    for name in ("A09_s1", "B04_s4", "B21_s3"):
+        Pillow.fromarray(discs(GRID)).save(folder / f"{name}.png")
+    run = analyze(folder, tmp_path / "run")
+    assert not (run.images["status"] == "failed").any(), run.images["reason"].tolist()
+    assert run.images["n_cells"].tolist() == [9] * 3

@@ -213,6 +213,16 @@ def test_several_runs_need_a_folder_and_have_to_be_alike(finished: Path, tmp_pat
     assert "answer" in sections(page)
 
 
+def test_mixed_runs_may_have_measured_different_things(finished: Path, tmp_path: Path) -> None:
+    other = tmp_path / "textured"
+    cellwright.analyze(
+        drawn(tmp_path / "in", days=(9,)), other, method="threshold", pixel_size="0.5um",
+        samples=tmp_path / "in" / "samples.csv", features=("texture",), make_executor=threads,
+    )  # fmt: skip
+    page = cellwright.report([finished, other], tmp_path / "out", reference="control", mixed=True)
+    assert {"answer", "measurements"} <= set(sections(page))
+
+
 def test_the_command_says_where_the_report_is(run: Path, cellwright: Command) -> None:
     done = cellwright("report", run, "--reference", "control", "--json")
     assert json.loads(done.stdout) == {"report": str(run / "report.html")}

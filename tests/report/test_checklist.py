@@ -71,6 +71,8 @@ def test_a_channel_is_named_only_if_the_file_names_it(data: ReportData) -> None:
     assert reply(data, asked) == "not known"
     images = data.images.assign(channel=["DAPI", "", "", "", ""])
     assert reply(replace(data, images=images), asked) == "yes"
+    of_two = shown(data, {"image": "a1.tif"}, {"image": "a2.tif"})
+    assert reply(replace(of_two, images=images), asked) == "partly"
     numbered = replace(data, images=images.assign(channel="0"))
     assert reply(numbered, asked) == "not known"
     colour = replace(data, images=images.assign(channel="colour"))
@@ -84,8 +86,10 @@ def test_one_window_for_all_is_ticked_and_each_its_own_is_not(data: ReportData) 
     assert reply(data, asked) == "does not apply"
     same = shown(data, {"image": "a1.tif"}, {"image": "a2.tif"})
     assert reply(same, asked) == "yes"
-    own = shown(data, {"window": "black at 1, white at 2"}, {"window": "black at 1, white at 3"})
-    assert reply(own, asked) == "no"
+    one, other = {"window": "black at 1, white at 2"}, {"window": "black at 1, white at 3"}
+    assert reply(shown(data, one, other), asked) == "partly"  # there is a switch
+    coloured = shown(data, {**one, "grey": ()}, {**other, "grey": ()})
+    assert reply(coloured, asked) == "no"
     assert reply(shown(data, {"window": ""}), "Brightness and contrast") == "not known"
 
 
@@ -228,6 +232,8 @@ def test_the_page_counts_and_lists_what_is_left(data: ReportData) -> None:
     assert all(item.asked in left for item in asked if item.reply != "yes")
     assert not any(f"<b>{item.asked}." in left for item in met)
     for group in groups:
+        levels = [item.level for item in group.items]
+        assert levels == sorted(levels, key=["", "minimal", "recommended", "ideal"].index)
         told = [
             row[-3:-1] if group.items[0].level else row[:2] for row in rows(content, group.name)
         ]

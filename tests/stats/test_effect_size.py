@@ -77,7 +77,8 @@ def test_three_against_three_cannot_go_below_a_tenth() -> None:
 
 @pytest.mark.parametrize(("n", "m"), [(3, 4), (4, 4), (6, 3)])
 def test_no_arrangement_goes_below_the_smallest_p(n: int, m: int) -> None:
-    found = permutation_p(np.arange(n) + 100.0, np.arange(m) + 0.0, paired=False)
+    far, near = np.linspace(100.0, 101, n), np.linspace(0.0, 1, m)
+    found = permutation_p(far, near, paired=False)
     assert found == pytest.approx(smallest_p(n, m, paired=False))
 
 

@@ -19,6 +19,7 @@ from cellwright.io.csv_text import escape, unescape
 __all__ = [
     "ReadColumns",
     "cell_groups",
+    "column_names",
     "open_columns",
     "read_table",
     "sample_cells",
@@ -244,6 +245,12 @@ def cell_groups(path: Path) -> Iterator[pd.DataFrame]:
     """Read a Parquet file of cells piece by piece."""
     with path.open("rb") as stream:
         yield from _parquet(stream).iter_row_groups()
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of the columns of a Parquet file of cells."""
+    with path.open("rb") as stream:
+        return [str(name) for name in _parquet(stream).columns]
 
 
 @contextmanager

@@ -31,7 +31,7 @@ __all__ = ["Drawn", "Kind", "draw"]
 Kind = Literal["preview", "view"]
 
 # Versions of the code that draws: raised when the same picture would be drawn otherwise.
-_VERSIONS: dict[Kind, int] = {"preview": 2, "view": 2}
+_VERSIONS: dict[Kind, int] = {"preview": 3, "view": 2}
 _PREVIEW_SIDES = ((6, 720), (10, 560), (1000, 460))
 """Longest side in pixels for so many: they are kept without loss, and the page is to stay light."""
 
@@ -178,7 +178,8 @@ def _preview(task: _Task, plane: Array, labels: Array) -> tuple[dict[str, bytes]
         spacing=task.spacing,
         max_size=task.side,
     )
-    return {"png": made.picture, "outlines.png": made.outlines}, _facts(made)
+    contents = {"png": made.picture, "outlines.png": made.outlines}
+    return contents, {**_facts(made), "grey": list(made.grey)}
 
 
 def _view(task: _Task, plane: Array, labels: Array) -> tuple[dict[str, bytes], dict[str, Any]]:

@@ -111,7 +111,7 @@ def probe(look: Look) -> Probe | Failure:
     try:
         headers = []
         for image in _open(where):
-            files = sorted(set(image.source.files)) or [str(where)]
+            files = sorted(set(image.source.files)) or _files_of(where)
             states = file_states(files)
             hashes = [digest(file) for file in files]
             sha256 = hashes[0] if len(hashes) == 1 else key_of(files=hashes)
@@ -124,6 +124,13 @@ def probe(look: Look) -> Probe | Failure:
     except Exception as error:  # noqa: BLE001 - the boundary of one input
         return failure_of(error)
     return Probe(tuple(headers), time.perf_counter() - started)
+
+
+def _files_of(where: Where) -> list[str]:
+    """Files of an input whose reader names none."""
+    if isinstance(where, FileSet):
+        return sorted({part.path for part in where.parts})
+    return [str(where)]
 
 
 def _open(where: Where) -> list[Image]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellwright.io.cells import ReadColumns, open_columns
+from cellwright.io.cells import ReadColumns, column_names, open_columns
 from cellwright.pipeline.experiment import Experiment
 from cellwright.pipeline.gallery import MOST_CELLS, MOST_VIEWED
 from cellwright.pipeline.report_data import data_of_run
@@ -68,13 +68,17 @@ def data_together(
 def open_together(runs: Sequence[Path], names: Sequence[str]) -> Iterator[ReadColumns]:
     """Open all tables of cells, to read columns of one below the other."""
     with ExitStack() as stack:
-        each = [stack.enter_context(open_columns(run / "cells.parquet")) for run in runs]
+        tables_of = [run / "cells.parquet" for run in runs]
+        each = [stack.enter_context(open_columns(table)) for table in tables_of]
+        there = [set(column_names(table)) for table in tables_of]
 
         def read(columns: Sequence[str]) -> pd.DataFrame:
             tables = [
-                _prefixed(part(columns), name) for part, name in zip(each, names, strict=True)
+                _prefixed(part([one for one in columns if one in known]), name)
+                for part, known, name in zip(each, there, names, strict=True)
             ]
-            return pd.concat(tables, ignore_index=True)
+            # a mixed run may lack what others have measured
+            return pd.concat(tables, ignore_index=True).reindex(columns=list(columns))
 
         yield read
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cellwright.report.checklist_experiment import experiment_group
 from cellwright.report.checklist_images import image_groups
-from cellwright.report.checklist_item import BADGES, Group, Item, Reply
+from cellwright.report.checklist_item import BADGES, LEVELS, Group, Item, Reply
 from cellwright.report.checklist_workflow import workflow_groups
 from cellwright.report.section import Content, ReportData, Section
 from cellwright.report.table import Heading, TableCell, badge_cell, table, text_cell
@@ -23,8 +24,12 @@ _LEFT_TO_A_PERSON: tuple[Reply, ...] = ("not stated", "not known", "no", "partly
 
 
 def checklist(data: ReportData) -> list[Group]:
-    """All items in their groups."""
-    return [*image_groups(data), *workflow_groups(data), experiment_group(data)]
+    """All items in their groups, what matters most first."""
+    groups = [*image_groups(data), *workflow_groups(data), experiment_group(data)]
+    return [
+        replace(group, items=sorted(group.items, key=lambda item: LEVELS.index(item.level)))
+        for group in groups
+    ]
 
 
 def render(data: ReportData) -> Content | None:

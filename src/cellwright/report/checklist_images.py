@@ -21,6 +21,7 @@ from cellwright.report.checklist_item import (
 )
 from cellwright.report.groups import all_pictures, measured_pictures, records
 from cellwright.report.methods_text import COLOUR
+from cellwright.report.gallery import common_window
 from cellwright.report.section import Preview, ReportData
 from cellwright.report.wording import between, counted, joined, rounded, visible
 
@@ -161,6 +162,9 @@ def _stain(data: ReportData) -> Item:
         return minimal(asked, "not stated", _NONE_SHOWN)
     if named and len(named) == len(channels):
         return minimal(asked, "yes", f"The channel, as the file names it: {joined(named, most=4)}.")
+    if named:
+        said = f"Some files name their channel ({joined(named, most=4)}): say which stain it is."
+        return minimal(asked, "partly", said)
     if channels == [COLOUR]:
         return minimal(asked, "not stated", "Pictures in colour: say how they were stained.")
     return minimal(
@@ -176,6 +180,13 @@ def _compared(shown: Sequence[Preview]) -> Item:
         return minimal(asked, "does not apply", "One picture is shown.")
     if len({preview.window for preview in shown}) == 1 and shown[0].window:
         return minimal(asked, "yes", f"All: {visible(shown[0].window)}.")
+    if common_window(shown) is not None and all(preview.grey for preview in shown):
+        return minimal(
+            asked,
+            "partly",
+            "With the switch Same contrast all in the gallery have one window; without it each is "
+            "stretched by itself, so that outlines can be judged. Use the first for a figure.",
+        )
     return minimal(
         asked,
         "no",

@@ -11,6 +11,7 @@ from cellwright.report.table import Badge
 
 __all__ = [
     "BADGES",
+    "LEVELS",
     "Group",
     "Item",
     "Level",
@@ -23,6 +24,9 @@ __all__ = [
 
 Level = Literal["minimal", "recommended", "ideal", ""]
 Reply = Literal["yes", "partly", "no", "not known", "not stated", "does not apply"]
+
+LEVELS: tuple[Level, ...] = ("", "minimal", "recommended", "ideal")
+"""What matters most first; that without levels is asked of everyone."""
 
 BADGES: dict[Reply, Badge] = {
     "yes": "pass",

@@ -188,7 +188,8 @@ def _tested_here(data: ReportData) -> Item:
     pictures = measured_pictures(data)
     if "unlike" in pictures and pictures["unlike"].notna().any():
         unlike = int((pictures["unlike"] > UNLIKE).sum())
-        said.append(f"{counted(unlike, 'picture')} here unlike what it knows.")
+        verb = "is" if unlike == 1 else "are"
+        said.append(f"{counted(unlike, 'picture')} here {verb} unlike what it knows.")
     if data.audit is not None:
         return recommended(asked, "yes", " ".join([*said, "A person judged its outlines: Audit."]))
     said.append("Its outlines here were not judged: cellwright audit does it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cellwright.report.groups import all_pictures
@@ -11,11 +12,13 @@ from cellwright.report.section import Content, Preview, ReportData, Section
 from cellwright.report.template import fill
 from cellwright.report.wording import counted, rounded, visible
 
-__all__ = ["SECTION", "Bar", "bar_of", "data_address"]
+__all__ = ["SECTION", "Bar", "bar_of", "common_window", "data_address"]
 
 _BAR_HEIGHT = 0.012  # of the width of the preview
 _MARGIN = 0.03
 _TYPE = 0.037
+_ALIKE = 0.4
+"""Share of the common window that each picture fills where that is shown at first."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,15 @@ class Card:
     height: int
     bar: Bar | None
     alternative: str
+    same: Same | None
+
+
+@dataclass(frozen=True)
+class Same:
+    """How brightness becomes that of the common window: a share of it, and what is added."""
+
+    slope: float
+    intercept: float
 
 
 @dataclass(frozen=True)
@@ -60,9 +72,11 @@ def render(data: ReportData) -> Content | None:
     pictures = all_pictures(data).drop_duplicates("image").set_index("image")
     cells = pictures["n_cells"].to_dict()
     condition, channel = pictures["condition"].to_dict(), pictures["channel"].to_dict()
+    common = common_window(data.previews)
     cards = [
         _card(
             preview,
+            common,
             cells.get(preview.image),
             str(condition.get(preview.image, "")),
             str(channel.get(preview.image, "")),
@@ -75,11 +89,35 @@ def render(data: ReportData) -> Content | None:
             cards=cards,
             total=int(pictures["status"].isin(["done", "warned"]).sum()),
             without_scale=sum(preview.scale_bar_um is None for preview in data.previews),
+            common=common,
+            alike=all(card.same is None or card.same.slope >= _ALIKE for card in cards),
         )
     )
 
 
-def _card(preview: Preview, n_cells: object, condition: str, channel: str) -> Card:
+def common_window(previews: Sequence[Preview]) -> tuple[float, float] | None:
+    """Grey values that are black and white where all have one window; None for fewer than two."""
+    known = [preview.grey for preview in previews if len(preview.grey) == 2]
+    if len(known) < 2:
+        return None
+    return min(low for low, _ in known), max(high for _, high in known)
+
+
+def _same(preview: Preview, common: tuple[float, float] | None) -> Same | None:
+    if common is None or len(preview.grey) != 2:
+        return None
+    (low, high), (black, white) = preview.grey, common
+    reach = white - black
+    return Same(round((high - low) / reach, 5), round((low - black) / reach, 5))
+
+
+def _card(
+    preview: Preview,
+    common: tuple[float, float] | None,
+    n_cells: object,
+    condition: str,
+    channel: str,
+) -> Card:
     known = isinstance(n_cells, float) and math.isfinite(n_cells)
     cells = counted(float(str(n_cells)), "cell") if known else ""
     frame = f"frame {preview.frame}" if preview.frame else ""
@@ -98,6 +136,7 @@ def _card(preview: Preview, n_cells: object, condition: str, channel: str) -> Ca
         height=preview.height,
         bar=bar_of(preview),
         alternative=f"{name}, {visible(preview.role)}" + (f", {cells} outlined" if cells else ""),
+        same=_same(preview, common),
     )
 
 

@@ -80,7 +80,7 @@ def make_preview(
             f"a preview needs a plane and labels of one size, not {plane.shape} and {labels.shape}",
             where=image,
         )
-    shown, window = brightness(plane)
+    shown, window, grey = brightness(plane)
     height, width = _preview_size(labels.shape, max_size)
     scale = width / labels.shape[1]
     small = resized(shown, height, width)
@@ -98,6 +98,7 @@ def make_preview(
         scale_bar_px=bar_px * scale,
         scale=scale,
         window=window,
+        grey=grey,
     )
 
 
@@ -147,10 +148,10 @@ def display_window(plane: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def brightness(plane: Array) -> tuple[Pixels, str]:
-    """The plane as bytes, linear in the grey value, and a sentence on how."""
+def brightness(plane: Array) -> tuple[Pixels, str, tuple[float, ...]]:
+    """The plane as bytes, linear in the grey value, how in words, and from where to where."""
     if plane.ndim == 3 and plane.dtype == np.uint8:
-        return plane, "colours as in the file"
+        return plane, "colours as in the file", ()
     values = plane.astype(np.float64)
     if plane.ndim == 3 and plane.dtype == np.uint16:
         low, high = 0.0, float(np.iinfo(np.uint16).max)
@@ -161,8 +162,9 @@ def brightness(plane: Array) -> tuple[Pixels, str]:
     reach = high - low
     scaled = (values - low) * (255.0 / reach) if reach > 0 else np.zeros_like(values)
     scaled = np.where(np.isfinite(scaled), scaled, 0.0)
-    window = f"black at {low:.4g}, white at {high:.4g}"
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8), window
+    window = f"black at {_grey(low)}, white at {_grey(high)}"
+    grey = (low, high) if plane.ndim == 2 and reach > 0 else ()
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8), window, grey
 
 
 def fitting(shape: tuple[int, ...], most: int) -> tuple[int, int]:
@@ -175,6 +177,11 @@ def fitting(shape: tuple[int, ...], most: int) -> tuple[int, int]:
     """
     factor = min(1.0, most / max(shape))
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
+def _grey(value: float) -> str:
+    """A grey value as it is written: whole where it is large."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _preview_size(shape: tuple[int, ...], max_size: int) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -44,6 +44,8 @@ class Preview:
         is shown.
     window
         How grey values became brightness, in words: ``black at 12, white at 847``.
+    grey
+        The grey values shown as black and as white; empty for a picture in colour.
     """
 
     image: str
@@ -58,6 +60,7 @@ class Preview:
     scale_bar_px: float
     scale: float = 0.0
     window: str = ""
+    grey: Sequence[float] = ()
 
 
 @dataclass(frozen=True)

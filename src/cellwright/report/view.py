@@ -71,7 +71,7 @@ def make_view(
     (6, 4, [0, 0, 0, 1])
     """
     height, width = fitting(labels.shape, side)
-    shown, window = brightness(plane)
+    shown, window, _ = brightness(plane)
     small = nearest(labels, height, width)
     bar_um, bar_px = scale_bar(labels.shape[1], spacing.x)
     scale = width / labels.shape[1]

@@ -133,6 +133,33 @@
       if (event.key === "Enter" || event.key === " ") { event.preventDefault(); enlarge(frame); }
     });
   });
+  /* One window of brightness for all: a line from each picture's own to the common one. */
+  const same = document.getElementById("same-contrast");
+  function filterOf(image, number) {
+    const space = "http://www.w3.org/2000/svg", holder = document.createElementNS(space, "svg");
+    const filter = document.createElementNS(space, "filter"), transfer = document.createElementNS(space, "feComponentTransfer");
+    holder.setAttribute("class", "unseen");
+    holder.setAttribute("aria-hidden", "true");
+    filter.id = "same-contrast-" + number;
+    filter.setAttribute("color-interpolation-filters", "sRGB");
+    ["feFuncR", "feFuncG", "feFuncB"].forEach(function (name) {
+      const line = document.createElementNS(space, name);
+      line.setAttribute("type", "linear");
+      line.setAttribute("slope", image.dataset.slope);
+      line.setAttribute("intercept", image.dataset.intercept);
+      transfer.append(line);
+    });
+    filter.append(transfer);
+    holder.append(filter);
+    document.body.append(holder);
+    return "url(#" + filter.id + ")";
+  }
+  if (same) {
+    const pictures = Array.from(document.querySelectorAll("img[data-slope]"), (image, number) => [image, filterOf(image, number)]);
+    const show = () => pictures.forEach(([image, filter]) => { image.style.filter = same.checked ? filter : ""; });
+    same.addEventListener("change", show);
+    show();
+  }
   const outlines = document.getElementById("outlines");
   document.addEventListener("keydown", function (event) {
     const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && event.target !== outlines;

@@ -112,7 +112,8 @@ def _scatter(described: Described) -> tuple[Figure, str, str] | None:
     if len(names) < _FEWEST or len(described.conditions) < _FEWEST:
         return None
     x = names[0]
-    y = next((name for name in described.main if name.startswith(_BRIGHTNESS)), names[1])
+    bright = [name for name in described.main if name.startswith(_BRIGHTNESS) and name != x]
+    y = bright[0] if bright else names[1]
     labels = [axis_label(described.feature(name)) for name in (x, y)]
     cells = described.sample[["image", "frame", "label", "condition", x, y]]
     svg = panel_plot(described, cells, (x, labels[0]), (y, labels[1]), "scatter")
