@@ -19,9 +19,9 @@ from cellwright.report.checklist_item import (
     minimal,
     recommended,
 )
+from cellwright.report.gallery import common_window
 from cellwright.report.groups import all_pictures, measured_pictures, records
 from cellwright.report.methods_text import COLOUR
-from cellwright.report.gallery import common_window
 from cellwright.report.section import Preview, ReportData
 from cellwright.report.wording import between, counted, joined, rounded, visible
 
