@@ -7,6 +7,7 @@ Needs what ``pip install .`` brings; the two of the report need a Chromium brows
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -98,8 +99,8 @@ def compare(name: str, plane: Array, truth: Array, method: str) -> None:
     save(name, beside(outlined(plane, truth, TRUE), outlined(plane, found(plane, method))))
 
 
-def photograph(page: Path, size: tuple[int, int], top: int = 0) -> Array:
-    """Screenshot of a page, from `top` on."""
+def photograph(page: Path, size: tuple[int, int]) -> Array:
+    """Screenshot of a page; what comes into view with a script is waited for."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         raise SystemExit("there is no chromium: the pictures of the report were left as they are")
@@ -107,10 +108,21 @@ def photograph(page: Path, size: tuple[int, int], top: int = 0) -> Array:
         shot = Path(folder, "shot.png")
         subprocess.run(  # noqa: S603 - a program of this machine, a page of ours
             [browser, *CHROMIUM, f"--user-data-dir={folder}/profile", f"--screenshot={shot}",
-             f"--window-size={size[0]},{size[1] + top}", page.as_uri()],
+             f"--window-size={size[0]},{size[1]}", "--virtual-time-budget=9000", page.as_uri()],
             check=True, capture_output=True,
         )  # fmt: skip
-        return np.asarray(Drawing.open(BytesIO(shot.read_bytes())).convert("RGB"))[top:]
+        return np.asarray(Drawing.open(BytesIO(shot.read_bytes())).convert("RGB"))
+
+
+def only(page: Path, *names: str) -> Path:
+    """The same page with these sections and no others."""
+    section = re.compile(r'<section id="([\w-]+)".*?</section>', re.DOTALL)
+    text = section.sub(
+        lambda found: found[0] if found[1] in names else "", page.read_text("utf-8")
+    )
+    part = page.with_name("part.html")
+    part.write_text(text, "utf-8")
+    return part
 
 
 def draw_report() -> None:
@@ -118,8 +130,14 @@ def draw_report() -> None:
     with tempfile.TemporaryDirectory() as folder:
         samples = simulate_experiment(Path(folder), SimulateOptions(seed=3, clumping=0.15))
         run = cellwright.analyze(samples, Path(folder, "run"))
-        save("report.png", photograph(run.report, (1280, 1100)), colours=96)
-        save("report_counts.png", photograph(run.report, (1280, 1100), top=1620), colours=96)
+        counts = only(run.report, "counts", "measurements")
+        save("report_counts.png", photograph(counts, (1280, 1280)), colours=192)
+        cellwright.report(run.path, reference="control", primary="area_um2")
+        save("report.png", photograph(run.report, (1280, 1100)), colours=192)
+        explorer = only(run.report, "explore")
+        save("report_explore.png", photograph(explorer, (1280, 960)), colours=192)
+        effects = only(run.report, "superplots", "effects")
+        save("report_effects.png", photograph(effects, (1280, 1100)), colours=192)
 
 
 if __name__ == "__main__":
