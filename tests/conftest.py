@@ -1,4 +1,4 @@
-"""What all tests share: the folder of real data where it exists, and no network."""
+"""What all tests share: the folder of real data where it exists, no network, no stopwatch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes tells of the machine, and what else it does; benchmarks measure time.
+settings.register_profile("cellwright", deadline=None)
+settings.load_profile("cellwright")
 
 
 @pytest.fixture(scope="session")
