@@ -117,9 +117,7 @@ def photograph(page: Path, size: tuple[int, int]) -> Array:
 def only(page: Path, *names: str) -> Path:
     """The same page with these sections and no others."""
     section = re.compile(r'<section id="([\w-]+)".*?</section>', re.DOTALL)
-    text = section.sub(
-        lambda found: found[0] if found[1] in names else "", page.read_text("utf-8")
-    )
+    text = section.sub(lambda found: found[0] if found[1] in names else "", page.read_text("utf-8"))
     part = page.with_name("part.html")
     part.write_text(text, "utf-8")
     return part
