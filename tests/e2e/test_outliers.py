@@ -90,7 +90,8 @@ def test_the_page_shows_pictures_crops_and_the_share(run: Path, tmp_path: Path) 
     odd = int(done.table["is_outlier"].sum())
     assert f"<h1>{odd} of " in text
     assert text.count('class="card"') == 4  # two conditions, two pictures each
-    assert text.count('<img src="data:image/png;base64,') == 4 + min(odd, 24)
+    assert text.count('<img src="data:image/png;base64,') == 4
+    assert text.count('<img class="cell" src="data:image/png;base64,') == min(odd, 24)
     assert text.count("most odd cells</p>") == text.count("in the middle</p>") == 2
     numbers = read_table(tmp_path / "o" / "figures" / "odd_shares.csv")
     assert numbers["n_outliers"].sum() == odd

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cellwright.api.arguments import Inputs, as_path, as_paths, checked_options
+from cellwright.engine.events import Listener, silent
+from cellwright.engine.extras import require_train
+from cellwright.engine.threads import use_threads
 
 if TYPE_CHECKING:
     from cellwright.pipeline.audit.dealing import Dealt
@@ -67,6 +72,8 @@ def outliers(
     *,
     reference: str,
     samples: str | Path | None = None,
+    images: str | Path | None = None,
+    listener: Listener = silent,
     **options: Any,
 ) -> OddCells:
     """Find cells that are unlike those of a reference, at a stated rate of false alarms.
@@ -81,6 +88,11 @@ def outliers(
         Condition whose cells are usual.
     samples
         A ``samples.csv``: condition, replicate, well, … of each picture.
+    images
+        The pictures of the runs: ``odd.html`` shows odd cells in them, and ``way="appearance"``
+        judges by them.
+    listener
+        Is told what goes on while cells are looked at.
     **options
         Fields of `cellwright.stats.outliers.options.OutlierOptions`.
 
@@ -92,15 +104,29 @@ def outliers(
     Raises
     ------
     UsageError
-        If something makes no sense, or the rate cannot be had from so few wells.
+        If something makes no sense, the rate cannot be had from so few wells, pictures are not
+        those of the runs, or ``way="appearance"`` is asked for without the extra ``[train]``.
+    InputError
+        If a picture cannot be read.
     UnreadableError
         If a table cannot be read.
     """
     from cellwright.pipeline.odd_cells import find_in_sources
     from cellwright.stats.outliers.options import OutlierOptions
+    from cellwright.stats.outliers.scores import APPEARANCE
 
     asked = checked_options(OutlierOptions, reference=reference, **options)
-    return find_in_sources(as_paths(sources), Path(out), asked, as_path(samples))
+    learn = None
+    if asked.way == APPEARANCE:
+        require_train(f"--way {APPEARANCE}")
+        from cellwright.learn.appearance import learn_appearance
+
+        learn = partial(learn_appearance, steps=asked.steps, listener=listener)
+    with use_threads(os.cpu_count() or 1):
+        return find_in_sources(
+            as_paths(sources), Path(out), asked, as_path(samples),
+            images=as_path(images), learn=learn, listener=listener,
+        )  # fmt: skip
 
 
 def audit(

@@ -21,11 +21,16 @@ _SHOWN = 5
 
 def _run(asked: Asked) -> int:
     from cellwright.api import outliers
+    from cellwright.cli.face import progress
 
     options = asked.of(OutlierOptions)
     reference = options.pop("reference")
     out: Path = asked["out"]
-    done = outliers(asked["inputs"], out, reference=reference, samples=asked["samples"], **options)
+    with progress(asked) as listener:
+        done = outliers(
+            asked["inputs"], out, reference=reference, samples=asked["samples"],
+            images=asked["images"], listener=listener, **options,
+        )  # fmt: skip
     if asked["json_"]:
         print(json.dumps(_facts(done, out), indent=1, allow_nan=False))
     elif not asked["quiet"]:
@@ -83,6 +88,8 @@ VERB = Verb(
     paths={
         "out": "Folder for outliers.csv and outlier_shares.csv.",
         "samples": "samples.csv: condition, replicate, well, … of each picture.",
+        "images": "The pictures of the runs: the page shows odd cells in them, and --way "
+        "appearance judges by them.",
     },
     required=frozenset({"out"}),
     models=(OutlierOptions, Output),

@@ -12,8 +12,13 @@ __all__ = ["require_export", "require_train"]
 _TRAIN = ("torch", "onnx", "onnxscript", "optuna")
 
 
-def require_train() -> None:
+def require_train(what: str = "training") -> None:
     """Say what is missing for training, if something is.
+
+    Parameters
+    ----------
+    what
+        Is done with it.
 
     Raises
     ------
@@ -23,7 +28,7 @@ def require_train() -> None:
     missing = [name for name in _TRAIN if find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"training needs {' and '.join(missing)}, which cellwright alone does not bring",
+            f"{what} needs {' and '.join(missing)}, which cellwright alone does not bring",
             remedy='install the extra: pip install "cellwright[train]"',
         )
 

@@ -221,7 +221,7 @@ def strips(plane: Array | LazyArray) -> Iterator[Array]:
         yield np.asarray(plane[slice(top, min(top + STRIP_ROWS, plane.shape[0])), slice(None)])
 
 
-def mosaic(plane: LargePlane) -> Array:
+def mosaic(plane: Array | LazyArray) -> Array:
     """Put windows from all over a plane together, each in its place: what quality is judged on.
 
     They show focus, noise and saturation at full resolution, and where light falls off.

@@ -15,16 +15,21 @@ import pandas as pd
 
 from cellwright.core.errors import CellwrightError, UsageError
 from cellwright.core.version import VERSION
+from cellwright.engine.events import Listener, silent
 from cellwright.pipeline.answer_folder import write_answer
 from cellwright.pipeline.comparison import PICTURES, told_pictures
 from cellwright.pipeline.experiment import Experiment, experiment_of, names_of
+from cellwright.pipeline.odd_looks import Frames, appearance_of, frames_of, looks_of
 from cellwright.pipeline.run import Run
+from cellwright.report.odd_cells.data import oddest
 from cellwright.stats.comparing import Comparison, compare_features
 from cellwright.stats.design import Design, Remark, design_of
 from cellwright.stats.options import CompareOptions
-from cellwright.stats.outliers.false_alarms import FEWEST, smallest_rate
+from cellwright.stats.outliers.appearance import ASPECTS, Appearance, Learn
+from cellwright.stats.outliers.false_alarms import FEWEST, check_rate, smallest_rate
 from cellwright.stats.outliers.finding import Cells, Found, find
 from cellwright.stats.outliers.options import USUAL_RATE, OutlierOptions
+from cellwright.stats.outliers.scores import APPEARANCE
 from cellwright.stats.outliers.traits import Trait, traits_of
 
 if TYPE_CHECKING:
@@ -79,7 +84,14 @@ class OddCells:
 
 
 def find_in_sources(
-    sources: Sequence[Path], out: Path, options: OutlierOptions, samples: Path | None = None
+    sources: Sequence[Path],
+    out: Path,
+    options: OutlierOptions,
+    samples: Path | None = None,
+    *,
+    images: Path | None = None,
+    learn: Learn | None = None,
+    listener: Listener = silent,
 ) -> OddCells:
     """Find odd cells in runs or tables, and write them.
 
@@ -93,11 +105,19 @@ def find_in_sources(
         What was decided beforehand.
     samples
         A ``samples.csv``.
+    images
+        The pictures of the runs: the page shows odd cells in them.
+    learn
+        Learns what cells look like, for the way that judges by it.
+    listener
+        Hears of cells that are cut out of pictures.
 
     Raises
     ------
     UsageError
         If something makes no sense, or the rate cannot be had; nothing is written then.
+    InputError
+        If a picture cannot be read.
     UnreadableError
         If a table cannot be read.
     RunError
@@ -107,18 +127,32 @@ def find_in_sources(
         sources, samples, rename=options.rename, kind=options.object, mixed=options.mixed
     )
     design = design_of(experiment.pictures, options.reference, unit=options.unit)
+    frames = None
+    if images is not None:
+        frames = frames_of(sources, names_of(sources), images, options.channel)
     traits = traits_of(experiment.cells, options.features)
     groups, what, warnings = _groups(design, options.group)
     remarks = [*(Remark("notice", text) for text in experiment.remarks), *warnings]
     cells = _cells(design, experiment, traits, groups)
     rate = _rate(options.rate, cells, what, remarks)
-    found = find(cells, rate, options.way, what)
+    appearance = None
+    if options.way == APPEARANCE:
+        check_rate(rate, _count_groups(cells), what)  # before minutes of learning
+        appearance, said = _appearance(
+            experiment, cells, options, frames, learn=learn, listener=listener
+        )
+        remarks += said
+        traits = list(ASPECTS)
+    found = find(cells, rate, options.way, what, appearance)
     table = _table(experiment, design, cells, found, rate)
     shares = _shares(design, experiment, table, options)
     odd = OddCells(
         table, shares, rate, found.groups, what, tuple(traits), (*design.remarks, *remarks)
     )
-    page = _page_of(odd, sources, found)
+    page = _page_of(odd, sources, found, by_looks=appearance is not None)
+    if frames is not None:
+        rows = [int(row) for row in oddest(table).index]
+        page = replace(page, looks=looks_of(frames, experiment, rows, found))
     _write(out, odd, options, page, experiment.files, given=samples is not None)
     return replace(odd, page=page)
 
@@ -216,12 +250,38 @@ def _cells(
     )
 
 
+def _appearance(
+    experiment: Experiment,
+    cells: Cells,
+    options: OutlierOptions,
+    frames: Frames | None,
+    *,
+    learn: Learn | None,
+    listener: Listener,
+) -> tuple[Appearance, list[Remark]]:
+    """What the way that judges by looks judges by."""
+    if options.features:
+        raise UsageError(
+            f"the way {options.way} judges by how cells look, and by no --features",
+            remedy="leave --features out, or choose another --way",
+        )
+    if frames is None or learn is None:
+        raise UsageError(
+            f"the way {options.way} looks at pictures, and none are given",
+            remedy="name the folder that was analysed with --images",
+        )
+    return appearance_of(experiment, cells, frames, learn, listener)
+
+
+def _count_groups(cells: Cells) -> int:
+    return len(np.unique(cells.groups[cells.is_reference & (cells.groups >= 0)]))
+
+
 def _rate(rate: float | None, cells: Cells, what: str, remarks: list[Remark]) -> float:
     """The rate that was asked for, or the usual one, or the smallest that can be had."""
     if rate is not None:
         return rate
-    known = cells.groups[cells.is_reference & (cells.groups >= 0)]
-    count = len(np.unique(known))
+    count = _count_groups(cells)
     least = smallest_rate(count)
     if count < FEWEST or least <= USUAL_RATE:
         return USUAL_RATE
@@ -275,7 +335,7 @@ def _shares(
     return compare_features(design, cells, experiment.of, plan)
 
 
-def _page_of(odd: OddCells, sources: Sequence[Path], found: Found) -> OddPage:
+def _page_of(odd: OddCells, sources: Sequence[Path], found: Found, *, by_looks: bool) -> OddPage:
     """What the page for people is made of."""
     from cellwright.report.odd_cells.data import OddPage
 
@@ -286,8 +346,9 @@ def _page_of(odd: OddCells, sources: Sequence[Path], found: Found) -> OddPage:
     table = odd.table if "run" in odd.table else odd.table.assign(run=next(iter(runs), ""))
     read = _reader(runs) if runs else None
     return OddPage(
-        table, found.places, odd.shares, odd.rate, odd.groups, odd.what, odd.remarks, read
-    )
+        table, found.places, odd.shares, odd.rate, odd.groups, odd.what, odd.remarks, read,
+        by_looks=by_looks,
+    )  # fmt: skip
 
 
 def _reader(runs: Mapping[str, Run]) -> Read:

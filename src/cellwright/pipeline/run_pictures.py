@@ -18,7 +18,7 @@ from cellwright.pipeline.corrections import ZARR
 from cellwright.pipeline.large_plane import LargePlane, OneFrame, large_planes, main_plane
 from cellwright.pipeline.planes import read_planes
 
-__all__ = ["entries_of", "labels_of_frame", "open_again", "plane_of_frame"]
+__all__ = ["entries_of", "labels_of_frame", "open_again", "other_labels", "plane_of_frame"]
 
 
 def entries_of(record: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -160,4 +160,13 @@ def labels_of_frame(
 def _of_a_stack(entry: Mapping[str, Any]) -> InputError:
     return InputError(
         "planes are looked at, and these labels are of a stack", where=str(entry["image"])
+    )
+
+
+def other_labels(image: str) -> UsageError:
+    """Make the error for labels in which a cell is missing that was measured."""
+    return UsageError(
+        "the labels are not those that were measured",
+        where=image,
+        remedy="take up what was edited: run analyze again, with the same options",
     )

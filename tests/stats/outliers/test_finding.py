@@ -14,7 +14,7 @@ from cellwright.measure.table import loaded_features, measure_plane
 from cellwright.simulate.monolayer import simulate_monolayer
 from cellwright.simulate.odd_cells import ODD, odd_cell
 from cellwright.stats.outliers.finding import Cells, find
-from cellwright.stats.outliers.scores import WAYS
+from cellwright.stats.outliers.scores import WAYS, WayName
 from cellwright.stats.outliers.traits import traits_of
 
 FEATURES = {name: loaded_features()[name] for name in ("shape", "hull", "position")}
@@ -109,10 +109,15 @@ def test_too_few_cells_are_refused(table: pd.DataFrame) -> None:
         find(cells_of(few), 0.1, "surprise", "wells")
 
 
-def test_equal_cells_are_no_trouble() -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_equal_cells_teach_nothing_and_one_feature_that_varies_is_enough(way: WayName) -> None:
     cells = Cells(
         np.ones((90, 3)), ("a", "b", "c"), ("", "", ""), (False,) * 3, np.ones(90, bool),
         np.repeat(np.arange(9), 10), np.ones(90, bool),
     )  # fmt: skip
-    found = find(cells, 0.05, "surprise", "wells")
-    assert np.allclose(found.p, 1)
+    with pytest.raises(UsageError, match="all cells of the reference are equal"):
+        find(cells, 0.05, way, "wells")
+    values = cells.values.copy()
+    values[:, 1] = np.random.default_rng(0).permutation(90)
+    found = find(replace(cells, values=values), 0.05, way, "wells")
+    assert 0.3 < np.mean(found.p) < 0.7

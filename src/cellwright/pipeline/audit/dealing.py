@@ -34,6 +34,7 @@ from cellwright.pipeline.run_pictures import (
     entries_of,
     labels_of_frame,
     open_again,
+    other_labels,
     plane_of_frame,
 )
 from cellwright.pipeline.score_gallery import find_pictures
@@ -170,10 +171,6 @@ def _crops(
         for place in own:
             here = np.asarray(labels[place.window.slices], np.uint32)
             if place.label and not (here == place.label).any():
-                raise UsageError(
-                    "the labels are not those that were measured",
-                    where=image,
-                    remedy="take up what was edited: run analyze again, with the same options",
-                )
+                raise other_labels(image)
             crops[place] = Shown(finite(np.asarray(plane[place.window.slices])), here)
     return crops

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cellwright.core.image import Array
 from cellwright.stats.comparing import Comparison
 from cellwright.stats.design import Remark
 
-__all__ = ["Field", "OddPage", "Read", "chosen_fields", "oddest"]
+__all__ = ["Field", "Looks", "OddPage", "Read", "chosen_fields", "oddest"]
 
 Read = Callable[[str, str, int], npt.NDArray[np.integer] | None]
 """Gives the labels, (Y, X), of a run, picture and frame; None where there are none."""
@@ -38,6 +39,29 @@ class Field:
 
 
 @dataclass(frozen=True, eq=False)
+class Looks:
+    """A cell in its picture.
+
+    Attributes
+    ----------
+    pixels
+        (Y, X), or (Y, X, 3) in colour: the part around it, all finite.
+    own
+        (Y, X) bool: the cell.
+    window
+        Grey values shown as black and as white, the same for all cells of a picture.
+    judged
+        Where it was judged by how it looks: what was seen of it, what was expected, both in units
+        of its own brightness, and how far off that is, in standard deviations; (S, S) each.
+    """
+
+    pixels: Array
+    own: npt.NDArray[np.bool_]
+    window: tuple[float, float]
+    judged: tuple[Array, Array, Array] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class OddPage:
     """All that the page shows.
 
@@ -55,6 +79,10 @@ class OddPage:
         What is to be known.
     read
         Gives labels; None for tables that know no pictures.
+    looks
+        The oddest cells in their pictures, by row of `table`; empty where these were not given.
+    by_looks
+        Whether cells were judged by how they look, and not by features.
     """
 
     table: pd.DataFrame
@@ -65,6 +93,8 @@ class OddPage:
     what: str
     said: Sequence[Remark]
     read: Read | None
+    looks: Mapping[int, Looks] = field(default_factory=dict)
+    by_looks: bool = False
 
 
 def chosen_fields(page: OddPage) -> list[Field]:
@@ -91,7 +121,7 @@ def chosen_fields(page: OddPage) -> list[Field]:
     return found[:MOST_FIELDS]
 
 
-def oddest(page: OddPage) -> pd.DataFrame:
+def oddest(table: pd.DataFrame) -> pd.DataFrame:
     """The oddest cells, the first of equals in the order of the table."""
-    odd = page.table[page.table["is_outlier"]]
+    odd = table[table["is_outlier"]]
     return odd.sort_values("score", ascending=False, kind="stable").head(CROPS)

@@ -90,8 +90,11 @@ def cell_map(page: OddPage) -> tuple[Markup, Figure] | None:
     table = page.table.iloc[rows][["image", "frame", "label", "condition", "is_outlier"]].assign(
         first=table["first"].to_numpy(), second=table["second"].to_numpy()
     )
+    by = "how they look (normal scores of all aspects" if page.by_looks else (
+        "shape (normal scores of all features"
+    )  # fmt: skip
     caption = (
-        "Cells by shape (normal scores of all features, principal directions of the reference). "
+        f"Cells by {by}, principal directions of the reference). "
         "What is odd only in other directions lies among the usual ones here."
     )
     drawing = page_svg(svg, "odd_map", f"Map of {len(rows):,} cells, {unlike.size:,} of them odd.")

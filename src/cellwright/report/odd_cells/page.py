@@ -19,6 +19,7 @@ from cellwright.report.wording import counted, visible
 __all__ = ["build_odd_page", "result"]
 
 _MOST_ROWS = 2000
+_BY_LOOKS = "They were judged by how they look within their outline, and not by its shape."
 
 
 def build_odd_page(page: OddPage) -> tuple[str, tuple[Figure, ...]]:
@@ -67,6 +68,7 @@ def result(page: OddPage) -> Markup:
         paragraphs=[
             f"Of the cells of {visible(reference, 40)}, {100 * page.rate:.3g} % may be called odd "
             f"by chance: known from {page.groups} {page.what}, each left out in turn.",
+            *([_BY_LOOKS] if page.by_looks else []),
             *_compared(page),
         ],
         tiles=[_tile(page, one.name) for one in page.shares.design.conditions[:6]],

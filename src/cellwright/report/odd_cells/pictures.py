@@ -1,4 +1,4 @@
-"""Odd cells in blue, usual ones in black, as labels have them."""
+"""Odd cells in blue, usual ones in black, as labels have them; the oddest in their pictures."""
 
 from __future__ import annotations
 
@@ -9,20 +9,28 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import ndimage
 
+from cellwright.core.image import Array
 from cellwright.report.gallery import data_address
-from cellwright.report.odd_cells.data import OddPage, chosen_fields, oddest
-from cellwright.report.outlines import nearest, png
+from cellwright.report.odd_cells.data import Looks, OddPage, Read, chosen_fields, oddest
+from cellwright.report.outlines import LINE, nearest, png
 from cellwright.report.template import Markup, fill
 from cellwright.report.wording import counted, visible
 
 __all__ = ["crops", "fields"]
 
 Integers = npt.NDArray[np.integer]
+Bytes = npt.NDArray[np.uint8]
 
 _GROUND, _BORDER = (255, 255, 255), (255, 255, 255)
 _USUAL, _ODD, _UNJUDGED, _OTHER = (38, 44, 50), (0, 114, 178), (200, 206, 211), (216, 221, 225)
 """Okabe and Ito's blue; greys for cells that were not judged, and for neighbours in a crop."""
 _SIDE, _CROP = 640, 132
+_LINE = 2
+"""Width of the line around a cell in its picture, in pixels of twice the crop's."""
+_MORE, _LESS = (213, 94, 0), (0, 114, 178)
+"""Okabe and Ito's vermilion and blue: brighter and darker than expected."""
+_FARTHEST_OFF = 6.0
+"""Standard deviations that have the full colour."""
 _RIM = 0.35
 """Around a cell in its crop, as a share of its longer side."""
 
@@ -60,9 +68,9 @@ def crops(page: OddPage) -> Markup | None:
     if page.read is None:
         return None
     cards = []
-    for row in oddest(page).to_dict("records"):
-        labels = page.read(str(row["run"]), str(row["image"]), int(row["frame"]))
-        picture = _crop(labels, int(row["label"])) if labels is not None else None
+    for number, row in oddest(page.table).iterrows():
+        looks = page.looks.get(int(str(number)))
+        picture = _outlined(looks) if looks is not None else _drawn(page.read, row)
         if picture is None:
             continue
         cards.append(
@@ -73,9 +81,54 @@ def crops(page: OddPage) -> Markup | None:
                 "name": f"{visible(row['image'])}, {row['label']}",
                 "facts": f"{visible(row['condition'], 40)}: {visible(row['reason'])}",
                 "alternative": f"Outline of cell {row['label']}: {visible(row['reason'], 80)}",
+                "judged": _beside(looks.judged) if looks and looks.judged else [],
             }
         )
-    return fill("odd_crops.html.j2", cards=cards) if cards else None
+    return fill("odd_crops.html.j2", cards=cards, in_pictures=bool(page.looks)) if cards else None
+
+
+def _drawn(read: Read, row: pd.Series) -> Bytes | None:
+    labels = read(str(row["run"]), str(row["image"]), int(row["frame"]))
+    return _crop(labels, int(row["label"])) if labels is not None else None
+
+
+def _outlined(looks: Looks) -> Bytes:
+    """A cell in its picture, with a line around it that covers none of its pixels."""
+    height, width = _filling(looks.own.shape, 2 * _CROP)
+    picture = np.asarray(nearest(_windowed(looks.pixels, looks.window), height, width))
+    if picture.ndim == 2:
+        picture = np.repeat(picture[..., None], 3, axis=2)
+    own = np.asarray(nearest(looks.own, height, width))
+    line = ndimage.binary_dilation(own, iterations=_LINE) & ~own
+    picture[line] = LINE[:3]
+    return picture
+
+
+def _filling(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    """Size with a longest side of so many pixels."""
+    longest = max(shape[:2])
+    return max(1, round(shape[0] * side / longest)), max(1, round(shape[1] * side / longest))
+
+
+def _windowed(values: Array, window: tuple[float, float]) -> Bytes:
+    low, high = window
+    reach = high - low if high > low else 1.0
+    scaled = (values.astype(np.float64) - low) * (255 / reach)
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def _beside(judged: tuple[Array, Array, Array]) -> list[dict[str, str]]:
+    """What was seen of a cell, what was expected, both in one window; and how they differ."""
+    seen, expected, off = judged
+    both = np.stack([seen, expected])
+    window = min(0.0, float(both.min())), float(both.max())
+    share = np.clip(off / _FARTHEST_OFF, -1, 1)[..., None]
+    white, ends = np.array(_GROUND), np.where(share > 0, np.array(_MORE), np.array(_LESS))
+    tinted = np.rint(white + np.abs(share) * (ends - white)).astype(np.uint8)
+    shown = {
+        "seen": _windowed(seen, window), "expected": _windowed(expected, window), "off": tinted,
+    }  # fmt: skip
+    return [{"title": name, "picture": data_address(png(one))} for name, one in shown.items()]
 
 
 def _coloured(labels: Integers, cells: pd.DataFrame) -> npt.NDArray[np.uint8]:

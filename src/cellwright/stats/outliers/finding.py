@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from cellwright.core.errors import UsageError
-from cellwright.stats.outliers.false_alarms import Calibration, calibrated, check_rate
+from cellwright.stats.outliers.appearance import ASPECT_LOGS, ASPECTS, Appearance
+from cellwright.stats.outliers.false_alarms import calibrated, check_rate
 from cellwright.stats.outliers.reasons import doubts_of, reasons
-from cellwright.stats.outliers.scores import WAYS, Score, WayName
+from cellwright.stats.outliers.scores import WAYS, WayName
 from cellwright.stats.outliers.shape_space import NormalScores, is_logarithmic
+from cellwright.stats.outliers.traits import Trait
 
 __all__ = ["Cells", "Found", "find"]
 
 Numbers = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
+
+Judge = Callable[[Codes], tuple[Numbers, Numbers]]
+"""From numbers of cells to their scores (M,), and to the traits (M, F) that these are of."""
 
 FOLDS = 5
 """Parts of the reference that are left out in turn; fewer where there are fewer groups."""
@@ -65,26 +70,29 @@ class Found:
     score, p
         How unlike; and the share of reference cells, in groups that nobody has seen, that would
         be as unlike or more.
-    normal
-        (N, F) normal scores of the features.
     places
         (N, 2) in the plane in which reference cells vary most.
     reason, doubt
         In words; of unlike cells only, see `cellwright.stats.outliers.reasons`.
     groups
         Groups of reference cells by which it was calibrated.
+    judges, judge
+        Models that scored the cells, and (N,) which of them scored each; -1 for none.
     """
 
     score: Numbers
     p: Numbers
-    normal: Numbers
     places: Numbers
     reason: list[str]
     doubt: list[str]
     groups: int
+    judges: Sequence[Judge]
+    judge: Codes
 
 
-def find(cells: Cells, rate: float, way: WayName, what: str) -> Found:
+def find(
+    cells: Cells, rate: float, way: WayName, what: str, appearance: Appearance | None = None
+) -> Found:
     """Score all cells, and give each the rate of false alarms at which it is unlike.
 
     The reference is parted by whole groups. Each part is scored by a model of the others, which
@@ -102,14 +110,17 @@ def find(cells: Cells, rate: float, way: WayName, what: str) -> Found:
         How they are scored.
     what
         What groups are called.
+    appearance
+        What the cells look like, for the way that judges by it.
 
     Raises
     ------
     UsageError
-        If there are too few cells or groups for the rate.
+        If there are too few cells or groups for the rate, or all cells of the reference are equal.
     """
-    finite = np.isfinite(cells.values).all(axis=1) & cells.judged
-    known = np.flatnonzero(finite & cells.is_reference & (cells.groups > _ALONE))
+    finite = np.isfinite(cells.values).all(axis=1)
+    whole = (finite if appearance is None else appearance.place >= 0) & cells.judged
+    known = np.flatnonzero(whole & cells.is_reference & (cells.groups > _ALONE))
     if known.size < FEWEST_CELLS:
         raise UsageError(
             f"the reference has {known.size} cells that can be judged, too few to learn what is "
@@ -119,52 +130,77 @@ def find(cells: Cells, rate: float, way: WayName, what: str) -> Found:
     _, groups = np.unique(cells.groups[known], return_inverse=True)
     count = int(groups.max()) + 1
     check_rate(rate, count, what)
-    logs = [
+    others = np.flatnonzero(whole & ~np.isin(np.arange(len(whole)), known))
+    parts = min(FOLDS, count)
+    judge = np.full(len(whole), -1)
+    judge[known], judge[others] = groups % parts, cells.groups[others] % parts
+    taught = [known[groups % parts != part] for part in range(parts)]
+    if appearance is None:
+        if not np.ptp(cells.values[known], axis=0).any():
+            raise UsageError(
+                "all cells of the reference are equal: what is usual cannot be told",
+                remedy="look whether the columns that are judged by are measurements",
+            )
+        traits, logs = _features(cells, known)
+        judges: Sequence[Judge] = [_by_features(cells, logs, rows, way) for rows in taught]
+    else:
+        traits, logs = ASPECTS, ASPECT_LOGS
+        judges = appearance.judges(taught)
+    score, values = np.full(len(whole), np.nan), np.full((len(whole), len(traits)), np.nan)
+    for part, scored in enumerate(judges):
+        judged = np.flatnonzero(judge == part)
+        score[judged], values[judged] = scored(judged)
+    calibration = calibrated(score[known], groups.astype(np.int64))
+    p = np.where(np.isfinite(score), calibration(score), np.nan)
+    normal = np.full(values.shape, np.nan)
+    normal[whole] = NormalScores.of(values[known], logs)(values[whole])
+    unlike = np.flatnonzero(whole & (p <= rate))
+    said = reasons(
+        normal[unlike], values[unlike], [one.name for one in traits], [one.unit for one in traits],
+        least=0 if appearance is None else 1,
+    )  # fmt: skip
+    shapes = normal[unlike] if appearance is None else _shapes(cells, known, unlike)
+    confidence = cells.confidence[unlike] if cells.confidence is not None else None
+    hints = doubts_of(shapes, cells.names, confidence)
+    reason, doubt = [""] * len(whole), [""] * len(whole)
+    for row, text, hint in zip(unlike, said, hints, strict=True):
+        reason[row], doubt[row] = text, hint
+    places = _places(normal, cells.is_reference & whole)
+    return Found(score, p, places, reason, doubt, calibration.groups, judges, judge)
+
+
+def _features(cells: Cells, known: Codes) -> tuple[tuple[Trait, ...], tuple[bool, ...]]:
+    """What cells are judged by where that is columns, and which are compared by logarithms."""
+    traits = tuple(
+        Trait(*told) for told in zip(cells.names, cells.units, cells.bounded, strict=True)
+    )
+    return traits, tuple(
         is_logarithmic(column, bounded)
         for column, bounded in zip(cells.values[known].T, cells.bounded, strict=True)
-    ]
-    others = np.flatnonzero(finite & ~np.isin(np.arange(len(finite)), known))
-    parts = min(FOLDS, count)
-    score = np.full(len(cells.values), np.nan)
-    for part in range(parts):
-        left_out = groups % parts == part
-        unlike = _learnt(cells.values[known[~left_out]], logs, way)
-        judged = np.concatenate([known[left_out], others[cells.groups[others] % parts == part]])
-        score[judged] = unlike(cells.values[judged])
-    calibration = calibrated(score[known], groups.astype(np.int64))
-    return _found(cells, rate, score, calibration, NormalScores.of(cells.values[known], logs))
+    )
 
 
-def _learnt(values: Numbers, logs: Sequence[bool], way: WayName) -> Score:
-    """A function that scores cells by their features, as they are."""
-    if WAYS[way].plain:
-        middle = values.mean(axis=0)
-        spread = np.maximum(values.std(axis=0), 1e-12)
-        score = WAYS[way].fit((values - middle) / spread)
-        return lambda cells: score((cells - middle) / spread)
-    scale = NormalScores.of(values, logs)
-    score = WAYS[way].fit(scale(values))
-    return lambda cells: score(scale(cells))
+def _by_features(cells: Cells, logs: Sequence[bool], rows: Codes, way: WayName) -> Judge:
+    """A function that scores cells by their features, learnt from some of them."""
+    known, chosen = cells.values[rows], WAYS[way]
+    if chosen.plain:
+        middle = known.mean(axis=0)
+        spread = np.maximum(known.std(axis=0), 1e-12)
+
+        def scale(values: Numbers) -> Numbers:
+            return np.asarray((values - middle) / spread)
+    else:
+        scale = NormalScores.of(known, logs)
+    score = chosen.fit(scale(known))
+    return lambda judged: (score(scale(cells.values[judged])), cells.values[judged])
 
 
-def _found(
-    cells: Cells, rate: float, score: Numbers, calibration: Calibration, scale: NormalScores
-) -> Found:
-    scored = np.isfinite(score)
-    p = np.full(score.size, np.nan)
-    p[scored] = calibration(score[scored])
-    normal = np.full(cells.values.shape, np.nan)
-    normal[scored] = scale(cells.values[scored])
-    places = _places(normal, cells.is_reference & scored)
-    unlike = np.flatnonzero(scored & (p <= rate))
-    reason, doubt = [""] * score.size, [""] * score.size
-    said = reasons(normal[unlike], cells.values[unlike], cells.names, cells.units)
-    confidence = cells.confidence[unlike] if cells.confidence is not None else None
-    for place, text, hint in zip(
-        unlike, said, doubts_of(normal[unlike], cells.names, confidence), strict=True
-    ):
-        reason[place], doubt[place] = text, hint
-    return Found(score, p, normal, places, reason, doubt, calibration.groups)
+def _shapes(cells: Cells, known: Codes, rows: Codes) -> Numbers:
+    """Normal scores of the features of cells that were judged by other things."""
+    finite = known[np.isfinite(cells.values[known]).all(axis=1)]
+    if not finite.size:
+        return np.zeros((len(rows), len(cells.names)))
+    return NormalScores.of(cells.values[finite], _features(cells, finite)[1])(cells.values[rows])
 
 
 def _places(normal: Numbers, reference: npt.NDArray[np.bool_]) -> Numbers:

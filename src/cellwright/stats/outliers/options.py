@@ -8,9 +8,11 @@ from cellwright.core.method import Options
 from cellwright.stats.options import Mixed, ObjectKind, Rename, Unit
 from cellwright.stats.outliers.scores import WayName
 
-__all__ = ["USUAL_RATE", "OutlierOptions"]
+__all__ = ["STEPS", "USUAL_RATE", "OutlierOptions"]
 
 USUAL_RATE = 0.05
+STEPS = 300
+"""Steps of a network: with more it gives back what is odd, see docs/explanation/odd-cells.md."""
 
 
 class OutlierOptions(Options):
@@ -30,7 +32,20 @@ class OutlierOptions(Options):
     way: WayName = Field(
         "surprise",
         description="surprise, or one of those that it is compared with: autoencoder, "
-        "reconstruction, isolation-forest, mahalanobis.",
+        "reconstruction, isolation-forest, mahalanobis; or appearance, by how cells look within "
+        "their outline, with --images.",
+    )
+    channel: str | None = Field(
+        None,
+        description="Name or number of the channel that is looked at in --images; without, the one "
+        "in which cells were found.",
+    )
+    steps: int = Field(
+        STEPS,
+        ge=10,
+        le=100_000,
+        description="Steps in which each network of --way appearance learns what usual cells look "
+        "like; with many more it learns odd ones too.",
     )
     group: str | None = Field(
         None,

@@ -25,7 +25,12 @@ _UNSURE = 0.5
 
 
 def reasons(
-    scores: Numbers, values: Numbers, names: Sequence[str], units: Sequence[str]
+    scores: Numbers,
+    values: Numbers,
+    names: Sequence[str],
+    units: Sequence[str],
+    *,
+    least: int = 0,
 ) -> list[str]:
     """Say which features make each cell unlike, the farthest first.
 
@@ -37,6 +42,9 @@ def reasons(
         (N, F) the features themselves.
     names, units
         Of the features.
+    least
+        How many are named, however near they are: where the farthest alone decides, it is the
+        reason.
 
     Examples
     --------
@@ -53,8 +61,8 @@ def reasons(
             f"{names[column]} {_shown(values[row, column], units[column])}, "
             f"{'higher' if scores[row, column] > 0 else 'lower'} than "
             f"{_percent(shares[row, column])} of the reference"
-            for column in columns
-            if abs(scores[row, column]) >= _FAR
+            for place, column in enumerate(columns)
+            if place < least or abs(scores[row, column]) >= _FAR
         ]
         found.append("; ".join(said) or "no single feature is far out, their combination is")
     return found

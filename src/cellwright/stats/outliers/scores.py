@@ -13,11 +13,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["WAYS", "Score", "Way", "WayName"]
+__all__ = ["APPEARANCE", "WAYS", "Score", "Way", "WayName"]
 
 Numbers = npt.NDArray[np.float64]
 Score = Callable[[Numbers], Numbers]
-WayName = Literal["surprise", "autoencoder", "reconstruction", "isolation-forest", "mahalanobis"]
+WayName = Literal[
+    "surprise", "autoencoder", "reconstruction", "isolation-forest", "mahalanobis", "appearance"
+]
+APPEARANCE: WayName = "appearance"
+"""The way that looks at pictures, and not at features: `cellwright.stats.outliers.appearance`."""
 
 NEIGHBOURS = 15
 MOST_KNOWN = 5_000
@@ -163,4 +167,4 @@ WAYS: Mapping[WayName, Way] = {
     "isolation-forest": Way("isolation forest", isolation_forest, plain=True),
     "mahalanobis": Way("robust Mahalanobis distance", mahalanobis, plain=True),
 }
-"""By name; the first is the default."""
+"""Those that judge by features, by name; the first is the default."""
