@@ -16,6 +16,7 @@ from cellwright.report.answer.data import MOST_CELLS, Answer, answer_of
 from cellwright.report.answer.methods import sentences
 from cellwright.report.answer.page import build_answer
 from cellwright.report.answer.result import headline
+from cellwright.report.answer.sensitivity import verdict_on
 from cellwright.stats.comparing import compare_features
 from cellwright.stats.design import design_of
 from cellwright.stats.further import with_further
@@ -238,3 +239,40 @@ def test_what_was_not_asked_is_not_on_the_page() -> None:
     text = page(answer(replicates=2))
     assert '<section id="trends"' not in text
     assert '<section id="plates"' not in text
+
+
+def test_how_firm_a_difference_is_says_what_happens_without_one_replicate() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.01, 600)
+    pictures = pd.DataFrame(
+        {"condition": ["c"] * 3 + ["x"] * 3, "replicate": list("123456"), "run": "r"}
+    )
+    pictures["picture"], pictures["n_cells"] = range(6), 100
+    pictures["image"] = pictures.index.astype(str)
+    of = np.repeat(np.arange(6), 100)
+    cells = pd.DataFrame(
+        {
+            # one replicate of the drug makes the whole difference
+            "area_px": np.array([10, 10.1, 10.2, 10, 10.1, 12])[of] + noise,
+            "extent": np.array([0.2, 0.21, 0.22, 0.4, 0.41, 0.42])[of],
+        }
+    )
+    plan = CompareOptions(reference="c", features=tuple(cells))
+    made = Answer(compare_features(design_of(pictures, "c"), cells, of, plan), {})
+    text = page(made)
+    table = text[text.index('id="sensitivity-table"') :].split("</table>")[0]
+    cell = {name: row for row in table.split("<tr") for name in cells if f">{name}<" in row}
+    # without the third of the drug 10.05 - 10.1, without its first 11.05 - 10.1
+    span = re.search(r">(-?[0-9.]+) to ([0-9.]+)<", cell["area_px"])
+    assert span is not None
+    assert [float(end) for end in span.groups()] == pytest.approx([-0.05, 0.95], abs=0.005)
+    assert "one replicate decides its sign" in cell["area_px"]
+    assert "keeps its sign" in cell["extent"]
+
+
+def test_a_difference_of_nothing_is_called_so() -> None:
+    row = {"difference": 0.0, "leave_one_out_low": 0.0, "leave_one_out_high": 0.0}
+    assert verdict_on(row | {"difference_of_medians": 0.0}, "medians") == "no difference"
+
+
+def test_without_replicates_nothing_can_be_left_out() -> None:
+    assert "sensitivity" not in page(answer(known=False))

@@ -12,6 +12,7 @@ from cellwright.report.answer.further import next_experiment, plates, trends
 from cellwright.report.answer.methods import methods
 from cellwright.report.answer.numbers import comparisons, design
 from cellwright.report.answer.result import headline, result
+from cellwright.report.answer.sensitivity import sensitivity
 from cellwright.report.answer.superplots import superplots
 from cellwright.report.page import TABULATOR, content_policy, html_text, inline
 from cellwright.report.section import Figure
@@ -41,6 +42,7 @@ def build_answer(answer: Answer, files: Iterable[str]) -> tuple[str, tuple[Figur
         ("cells", "Replicates", superplots(answer)),
     ]
     tables = [
+        ("sensitivity", "How firm", sensitivity(answer)),
         ("trends", "Trends", trends(answer)),
         ("plates", "Plates", plates(answer)),
         ("next", "Next experiment", next_experiment(answer)),

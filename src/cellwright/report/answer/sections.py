@@ -10,12 +10,14 @@ from cellwright.report.answer.effects import effects
 from cellwright.report.answer.further import next_experiment, plates, trends
 from cellwright.report.answer.numbers import comparisons, design
 from cellwright.report.answer.result import result
+from cellwright.report.answer.sensitivity import sensitivity
 from cellwright.report.answer.superplots import superplots
 from cellwright.report.section import Content, Figure, Render, ReportData, Section
 from cellwright.report.template import Markup
 
 __all__ = [
-    "ANSWER", "COMPARISONS", "DESIGN", "DOSES", "EFFECTS", "NEXT", "PLATES", "REPLICATES", "TRENDS",
+    "ANSWER", "COMPARISONS", "DESIGN", "DOSES", "EFFECTS", "NEXT", "PLATES", "REPLICATES",
+    "SENSITIVITY", "TRENDS",
 ]  # fmt: skip
 
 Part = tuple[Markup, tuple[Figure, ...]]
@@ -48,5 +50,6 @@ EFFECTS = Section("effects", "Effects", 57, _drawn(effects))
 DOSES = Section("doses", "Doses", 58, _drawn(doses))
 TRENDS = Section("trends", "Trends", 58, _text(trends))
 COMPARISONS = Section("comparisons", "All comparisons", 59, _text(comparisons))
+SENSITIVITY = Section("sensitivity", "How firm", 59, _text(sensitivity))
 PLATES = Section("plate_quality", "Plate quality", 60, _text(plates))
 NEXT = Section("power", "Next experiment", 61, _text(next_experiment))
