@@ -21,6 +21,7 @@ from cellwright.cli.verb import Verb
 from cellwright.core.columns import IDENTITY, PLACE, TIME, Column, physical
 from cellwright.core.method import Options
 from cellwright.core.registry import entries
+from cellwright.core.statements import STATEMENTS
 from cellwright.measure.compartments import CELL_COLUMNS, NUCLEUS_COLUMNS
 from cellwright.measure.counting import COUNTING_COLUMNS
 from cellwright.measure.feature import Feature
@@ -371,6 +372,10 @@ def _sections() -> str:
     return _table(("order", "heading", "name"), rows)
 
 
+def _statements() -> str:
+    return _table(("name", "what to state"), [(f"`{n}`", about) for n, about in STATEMENTS.items()])
+
+
 def _doors() -> str:
     rows = [
         (
@@ -395,5 +400,6 @@ _PARTS: dict[str, Callable[[], str]] = {
     "checks": _checks,
     "filters": _filters,
     "sections": _sections,
+    "statements": _statements,
     "doors": _doors,
 }

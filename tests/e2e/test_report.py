@@ -229,3 +229,56 @@ def test_the_command_says_where_the_report_is(run: Path, cellwright: Command) ->
     refused = cellwright("report", run, "--reference", "nobody", code=2)
     assert "nobody" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_what_a_person_states_is_kept_and_shown_whenever_the_report_is_written(
+    tmp_path: Path,
+) -> None:
+    run = analysed(tmp_path)
+    stated = tmp_path / "mine.toml"
+    stated.write_text('blinding = "nobody was blind"\n', "utf-8")
+    page = cellwright.report(run, statements=stated)
+    stated.unlink()
+    cellwright.report(run)
+    assert "“nobody was blind”" in page.read_text("utf-8")
+    assert "nobody was blind" in (run / "methods.md").read_text("utf-8")
+    kept = run / "statements.toml"
+    kept.write_text(kept.read_text("utf-8").replace('# number = ""', 'number = "time"'), "utf-8")
+    assert "“time”" in cellwright.report(run).read_text("utf-8")
+    # one picture more: the next start into the folder takes them up too
+    Pillow.fromarray(discs(GRID)).save(tmp_path / "pictures" / "new.png")
+    cellwright.analyze(
+        tmp_path / "pictures", run, method="threshold", pixel_size="0.5um", make_executor=threads
+    )
+    assert "new.png" in page.read_text("utf-8")
+    assert "“time”" in page.read_text("utf-8")
+    kept.write_text("nonsense", "utf-8")
+    with pytest.raises(UsageError, match="cannot be read"):
+        cellwright.report(run)
+
+
+def test_of_several_runs_holds_what_is_stated_of_all_alike_or_of_all_together(
+    finished: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    cellwright.analyze(
+        drawn(tmp_path / "in", days=(9,)), other, method="threshold", pixel_size="0.5um",
+        samples=tmp_path / "in" / "samples.csv", make_executor=threads,
+    )  # fmt: skip
+    first = Path(shutil.copytree(finished, tmp_path / "first"))
+    for run, dealt in ((first, "by dice"), (other, "by rows")):
+        text = f'blinding = "all blind"\nallocation = "{dealt}"\n'
+        (run / "statements.toml").write_text(text, "utf-8")
+    page = cellwright.report([first, other], tmp_path / "out").read_text("utf-8")
+    assert "“all blind”" in page
+    assert "by dice" not in page
+    assert not (tmp_path / "out" / "statements.toml").exists()
+    mine = tmp_path / "mine.toml"
+    mine.write_text('allocation = "by chance"\nblinding = "half of them"\n', "utf-8")
+    for statements in (mine, None):
+        page = cellwright.report([first, other], tmp_path / "out", statements=statements).read_text(
+            "utf-8"
+        )
+        assert "“by chance”" in page
+        assert "“half of them”" in page
+        assert "all blind" not in page

@@ -12,6 +12,7 @@ import pytest
 from tests.report.answer.test_answer import answer
 from tests.report.test_sections import rows, words
 
+from cellwright.core.statements import STATEMENTS
 from cellwright.models.model import model_named
 from cellwright.report import checklist
 from cellwright.report.section import Content, ReportData
@@ -249,3 +250,38 @@ def test_no_section_of_an_empty_run() -> None:
 def test_widths_that_are_not_known_are_no_crop(data: ReportData) -> None:
     images = data.images.assign(width=np.nan)
     assert reply(replace(data, images=images), "Enlarged parts") == "does not apply"
+
+
+def test_what_a_person_states_is_quoted_and_no_longer_left_to_them(data: ReportData) -> None:
+    asked = "Pictures were taken without knowing"
+    before = words(checklist.SECTION.render(data))
+    assert reply(data, asked) == "not stated"
+    assert "blinding" in before
+    stated = replace(data, statements={"blinding": "nobody <was>", "pictures": "doi:1"})
+    assert reply(stated, asked) == "stated"
+    assert [said for said, _ in replies(stated).values()].count("stated") == 3
+    content = checklist.SECTION.render(stated)
+    assert content is not None
+    assert "“nobody &lt;was&gt;”" in content.html
+    assert "Say who knew what" not in content.html
+    assert "“doi:1”" in words(content)
+
+
+def test_a_statement_changes_nothing_that_the_run_shows(data: ReportData) -> None:
+    images = data.images.assign(channel=["DAPI", "", "", "", ""])
+    stated = replace(data, images=images, statements={"stain": "Hoechst"})
+    assert reply(stated, "The stain or marker") == "yes"
+    none = replace(data, statements={"primary": "in May"})
+    assert reply(none, "What is compared was named beforehand") == "not stated"
+
+
+def test_every_statement_answers_an_item(data: ReportData) -> None:
+    found = set()
+    for one in (
+        data, replace(data, images=data.images.assign(channel="0")),
+        with_run(data, method=model()), replace(data, answer=answer(primary="area_px")),
+        with_run(data, corrections=[{"image": "a", "edited": 3}], method=model()),
+        with_run(data, excluded=[{"image": "a", "reason": "x"}]),
+    ):  # fmt: skip
+        found |= {item.statement for group in checklist.checklist(one) for item in group.items}
+    assert found - {""} == set(STATEMENTS)

@@ -171,6 +171,7 @@ def report(
     primary: str | None = None,
     odd: bool = False,
     samples: str | Path | None = None,
+    statements: str | Path | None = None,
     mixed: bool = False,
     listener: Listener = silent,
 ) -> Path:
@@ -190,6 +191,9 @@ def report(
         Whether odd cells are looked for as well, against the reference.
     samples
         A ``samples.csv``; it goes before what the runs tell.
+    statements
+        A ``statements.toml``: what only a person can tell, for the checklist and the methods. It
+        is kept beside the report; without, the one that is there is read.
     mixed
         Whether runs may differ in model, options or pixel size.
     listener
@@ -214,7 +218,7 @@ def report(
     if odd and reference is None:
         raise UsageError("--odd needs --reference: whose cells are usual?")
     asking = Asking(question, odd, as_path(samples), mixed)
-    page, said = report_runs(as_paths(runs), as_path(out), asking)
+    page, said = report_runs(as_paths(runs), as_path(out), asking, as_path(statements))
     for text in said:
         listener(Message("warning", text))
     return page

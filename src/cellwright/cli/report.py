@@ -28,8 +28,9 @@ def _run(asked: Asked) -> int:
     options = asked.of(ReportOptions)
     with progress(asked) as listener:
         page = api.report(
-            asked["inputs"], asked["out"], samples=asked["samples"], listener=listener, **options
-        )
+            asked["inputs"], asked["out"], samples=asked["samples"],
+            statements=asked["statements"], listener=listener, **options,
+        )  # fmt: skip
     if asked["json_"]:
         print(json.dumps({"report": str(page)}))
     elif not asked["quiet"]:
@@ -45,6 +46,8 @@ VERB = Verb(
     paths={
         "out": "Folder of the report: needed for several runs; of one, the run itself without.",
         "samples": "samples.csv: condition, replicate, dose, … of each picture.",
+        "statements": "statements.toml: what only a person can tell, for the checklist and the "
+        "methods.",
     },
     models=(ReportOptions, Output),
     example="cellwright report monday/ tuesday/ friday/ --reference control --out report/",

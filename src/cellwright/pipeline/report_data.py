@@ -23,6 +23,7 @@ from cellwright.pipeline.exploring import described_cells
 from cellwright.pipeline.gates import Gated
 from cellwright.pipeline.outcome import declared_columns
 from cellwright.pipeline.run import Run
+from cellwright.pipeline.statements import kept_statements
 from cellwright.report.groups import measured_pictures
 from cellwright.report.section import Preview, ReportData, View
 from cellwright.stats.design import DESIGN
@@ -68,6 +69,7 @@ def data_of_run(path: Path) -> ReportData:
         viewed=_viewed(table, views, counted),
         audit=kept_audit(path),
         quality=_quality(path),
+        statements=kept_statements(path),
     )
 
 

@@ -16,6 +16,7 @@ from cellwright.io.cells import ReadColumns, column_names, open_columns
 from cellwright.pipeline.experiment import Experiment
 from cellwright.pipeline.gallery import MOST_CELLS, MOST_VIEWED
 from cellwright.pipeline.report_data import data_of_run
+from cellwright.pipeline.statements import kept_statements
 from cellwright.report.section import ReportData, View
 from cellwright.stats.design import DESIGN
 
@@ -61,7 +62,19 @@ def data_together(
         views=views,
         viewed=viewed,
         quality=_stacked(part.quality for part in parts),
+        statements=_stated(parts, out),
     )
+
+
+def _stated(parts: Sequence[ReportData], out: Path) -> dict[str, str]:
+    """What is stated of all runs together, or else of each of them alike."""
+    first = parts[0].statements
+    same = {
+        name: text
+        for name, text in first.items()
+        if all(part.statements.get(name) == text for part in parts)
+    }
+    return same | kept_statements(out)
 
 
 @contextmanager

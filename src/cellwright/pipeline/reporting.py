@@ -16,6 +16,7 @@ from cellwright.pipeline.answers import Asking, answers_of
 from cellwright.pipeline.experiment import experiment_of, names_of
 from cellwright.pipeline.report_data import data_of_run, with_answers
 from cellwright.pipeline.report_together import data_together, open_together
+from cellwright.pipeline.statements import FILE, read_statements, statements_text
 from cellwright.pipeline.tables import csv_bytes
 from cellwright.report.methods import methods_file
 from cellwright.report.page import build_report
@@ -27,7 +28,9 @@ Publish = Callable[[str, bytes], object]
 _PAGE = "report.html"
 
 
-def report_runs(runs: Sequence[Path], out: Path | None, asking: Asking) -> tuple[Path, list[str]]:
+def report_runs(
+    runs: Sequence[Path], out: Path | None, asking: Asking, statements: Path | None = None
+) -> tuple[Path, list[str]]:
     """Write the report of a finished run again, or that of several that are one experiment.
 
     Parameters
@@ -38,6 +41,8 @@ def report_runs(runs: Sequence[Path], out: Path | None, asking: Asking) -> tuple
         Folder of the report; of one run, None stands for its own.
     asking
         What is compared.
+    statements
+        A ``statements.toml``, to be kept beside the report; without, the one that is there.
 
     Returns
     -------
@@ -47,14 +52,17 @@ def report_runs(runs: Sequence[Path], out: Path | None, asking: Asking) -> tuple
     Raises
     ------
     UsageError
-        If there is no finished run, or what is asked makes no sense.
+        If there is no finished run, what is asked makes no sense, or statements cannot be read.
     RunError
         If another process works in the folder, or it cannot be written to.
     """
     for run in runs:
         _check_finished(run)
+    stated = None if statements is None else statements_text(read_statements(statements))
     if out is None and len(runs) == 1:
         with RunFolder(runs[0]) as folder:
+            if stated is not None:
+                folder.publish(FILE, stated.encode("utf-8"))
             return runs[0] / _PAGE, write_report(folder, asking)
     if out is None:
         raise UsageError(
@@ -69,14 +77,16 @@ def report_runs(runs: Sequence[Path], out: Path | None, asking: Asking) -> tuple
     names = names_of(runs)
     experiment = experiment_of(runs, asking.samples, mixed=asking.mixed)
     answers = answers_of(runs, out, asking)
-    data = data_together(runs, names, out, experiment)
-    with open_together(runs, names) as read:
-        data = with_answers(data, answers, read)
 
     def publish(name: str, content: bytes) -> None:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomic(out / name, content, out)
 
+    if stated is not None:
+        publish(FILE, stated.encode("utf-8"))
+    data = data_together(runs, names, out, experiment)
+    with open_together(runs, names) as read:
+        data = with_answers(data, answers, read)
     _publish(data, publish)
     return out / _PAGE, list(answers.said)
 

@@ -27,7 +27,13 @@ def checklist(data: ReportData) -> list[Group]:
     """All items in their groups, what matters most first."""
     groups = [*image_groups(data), *workflow_groups(data), experiment_group(data)]
     return [
-        replace(group, items=sorted(group.items, key=lambda item: LEVELS.index(item.level)))
+        replace(
+            group,
+            items=sorted(
+                (item.stated(data.statements) for item in group.items),
+                key=lambda item: LEVELS.index(item.level),
+            ),
+        )
         for group in groups
     ]
 
@@ -62,7 +68,7 @@ def _is_left(item: Item) -> bool:
 def _overview(groups: Sequence[Group]) -> str:
     items = [item for group in groups for item in group.items if item.level in {"minimal", ""}]
     asked = [item for item in items if item.reply != "does not apply"]
-    met = sum(item.reply == "yes" for item in asked)
+    met = sum(item.reply in {"yes", "stated"} for item in asked)
     left = sum(map(_is_left, items))
     held = f"{met:,} of {len(asked):,} points that are asked of everyone hold"
     return f"{held}; {left:,} are left to you."
@@ -89,7 +95,7 @@ def _table(group: Group) -> str:
             *([text_cell(item.level)] if levels else []),
             text_cell(item.asked),
             badge_cell(item.reply, BADGES[item.reply]),
-            text_cell(item.said),
+            text_cell(item.text),
         ]
         for item in group.items
     ]

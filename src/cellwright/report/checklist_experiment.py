@@ -35,24 +35,27 @@ def _n(data: ReportData) -> Item:
     sizes = means.groupby("condition", sort=False).size()
     least, most = int(sizes.min()), int(sizes.max())
     n = f"{least}" if least == most else f"{least} to {most}"
-    said = f"n = {n} replicates a condition, by samples.csv; say what makes them independent."
-    return asked_of_all(asked, "partly", said)
+    said = f"n = {n} replicates a condition, by samples.csv."
+    advice = "Say what makes them independent."
+    return asked_of_all(asked, "partly", said, advice, "replicates")
 
 
 def _chance(data: ReportData) -> Iterator[Item]:
     yield asked_of_all(
         "It is said why there are so many",
         "not stated",
+        "",
         "cellwright compare --detect tells how many replicates an effect needs.",
+        "number",
     )
     pictures = measured_pictures(data)
     wells = "well" in pictures and bool(pictures["well"].astype(str).ne("").any())
     yield asked_of_all(
         "Conditions were dealt to wells, plates and days by chance",
         "not stated",
-        "The wells are known; how they were dealt is not."
-        if wells
-        else "Say how positions and days were dealt.",
+        "The wells are known." if wells else "",
+        "Say how positions and days were dealt.",
+        "allocation",
     )
     yield _named_beforehand(data)
 
@@ -67,13 +70,17 @@ def _named_beforehand(data: ReportData) -> Item:
     if primary is None:
         said = "No feature was named by --primary: what was found is a search."
         return asked_of_all(asked, "no", said)
-    said = f"{visible(primary)} was named as the one that matters; say when."
-    return asked_of_all(asked, "partly", said)
+    said = f"{visible(primary)} was named as the one that matters."
+    return asked_of_all(asked, "partly", said, "Say when.", "primary")
 
 
 def _blinding(data: ReportData) -> Iterator[Item]:
     yield asked_of_all(
-        "Pictures were taken without knowing the condition", "not stated", "Say who knew what."
+        "Pictures were taken without knowing the condition",
+        "not stated",
+        "",
+        "Say who knew what.",
+        "blinding",
     )
     yield _found_blind(data)
     yield _judged_blind(data)
@@ -83,14 +90,16 @@ def _found_blind(data: ReportData) -> Item:
     asked = "Cells were found without knowing the condition"
     method = (data.run.get("method") or {}).get("name")
     if not method or method == GIVEN:
-        return asked_of_all(asked, "not stated", "The labels came from elsewhere.")
+        said = "The labels came from elsewhere."
+        return asked_of_all(asked, "not stated", said, "Say who drew them.", "editing")
     edited = [r for r in records(data.run, "corrections") if int(r.get("edited", 0) or 0)]
     if edited:
         return asked_of_all(
             asked,
             "partly",
-            f"By the program; then a person edited {counted(len(edited), 'picture')}. Say whether "
-            "that person knew the condition.",
+            f"By the program; then a person edited {counted(len(edited), 'picture')}.",
+            "Say whether that person knew the condition.",
+            "editing",
         )
     return asked_of_all(
         asked,
@@ -134,7 +143,8 @@ def _left_out(data: ReportData) -> Iterator[Item]:
         yield asked_of_all(asked, "yes", f"{joined(parts)}: see {where}.")
     asked = "Rules for leaving out were set beforehand"
     if excluded or rules:
-        yield asked_of_all(asked, "not stated", "Say when they were set, and by whom.")
+        advice = "Say when they were set, and by whom."
+        yield asked_of_all(asked, "not stated", "", advice, "exclusion")
     else:
         said = "Nothing was left out by a person or a rule."
         yield asked_of_all(asked, "does not apply", said)

@@ -31,6 +31,7 @@ _LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif")
 _SHOWN_WHOLE = 0.999
 """Share of the width that counts as all of it: sizes are rounded to whole pixels."""
 _NONE_SHOWN = "This report shows no pictures."
+_STAIN = "Say which stain it is."
 
 
 def image_groups(data: ReportData) -> list[Group]:
@@ -163,13 +164,12 @@ def _stain(data: ReportData) -> Item:
     if named and len(named) == len(channels):
         return minimal(asked, "yes", f"The channel, as the file names it: {joined(named, most=4)}.")
     if named:
-        said = f"Some files name their channel ({joined(named, most=4)}): say which stain it is."
-        return minimal(asked, "partly", said)
+        said = f"Some files name their channel: {joined(named, most=4)}."
+        return minimal(asked, "partly", said, _STAIN, "stain")
     if channels == [COLOUR]:
-        return minimal(asked, "not stated", "Pictures in colour: say how they were stained.")
-    return minimal(
-        asked, "not known", "The files do not name their channels: say which stain it is."
-    )
+        return minimal(asked, "not stated", "Pictures in colour.", "Say the stains.", "stain")
+    said = "The files do not name their channels."
+    return minimal(asked, "not known", said, _STAIN, "stain")
 
 
 def _compared(shown: Sequence[Preview]) -> Item:
@@ -237,9 +237,6 @@ def _scale(shown: Sequence[Preview]) -> Item:
 
 def _details(data: ReportData) -> Item:
     asked = "Details of the imaging that matter stand beside the picture"
-    lacking = (
-        "objective, exposure and light are not known: the readers do not ask the files for them"
-    )
     pictures = measured_pictures(data)
     known = []
     sizes = pictures["pixel_size_um"].dropna()
@@ -250,9 +247,15 @@ def _details(data: ReportData) -> Item:
         seconds = pd.to_numeric(pictures["interval_s"], errors="coerce").dropna()
         if len(seconds):
             known.append(f"{rounded(float(seconds.median()), 4)} s from frame to frame")
-    said = "; ".join([*known, lacking])
+    said = "; ".join(known)
     reply: Reply = "partly" if known else "not known"
-    return recommended(asked, reply, said[0].upper() + said[1:] + ".")
+    return recommended(
+        asked,
+        reply,
+        f"{said[0].upper()}{said[1:]}." if said else "",
+        "Objective, exposure and light are not known: the readers do not ask the files for them.",
+        "imaging",
+    )
 
 
 def _sharing(data: ReportData) -> Iterator[Item]:
@@ -270,11 +273,15 @@ def _sharing(data: ReportData) -> Iterator[Item]:
         yield minimal(
             asked,
             "not stated",
-            "Say where they are. run.json has the hash of each, by which they can be known.",
+            "run.json has the hash of each, by which they can be known.",
+            "Say where they are.",
+            "pictures",
         )
     else:
-        yield minimal(asked, "not stated", "Say where they are.")
-    yield recommended("They can be downloaded freely", "not stated", "Give the address.")
+        yield minimal(asked, "not stated", "", "Say where they are.", "pictures")
+    yield recommended(
+        "They can be downloaded freely", "not stated", "", "Give the address.", "pictures"
+    )
     yield ideal(
         "They are in an archive of images",
         "not stated",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
 from cellwright.report.table import Badge
+from cellwright.report.wording import visible
 
 __all__ = [
     "BADGES",
@@ -23,13 +24,14 @@ __all__ = [
 ]
 
 Level = Literal["minimal", "recommended", "ideal", ""]
-Reply = Literal["yes", "partly", "no", "not known", "not stated", "does not apply"]
+Reply = Literal["yes", "stated", "partly", "no", "not known", "not stated", "does not apply"]
 
 LEVELS: tuple[Level, ...] = ("", "minimal", "recommended", "ideal")
 """What matters most first; that without levels is asked of everyone."""
 
 BADGES: dict[Reply, Badge] = {
     "yes": "pass",
+    "stated": "pass",
     "partly": "warn",
     "no": "fail",
     "not known": "quiet",
@@ -49,16 +51,34 @@ class Item:
     asked
         In a few words.
     reply
-        ``yes`` only where the run shows it; ``not known`` where a file could have told and did
-        not; ``not stated`` where only a person can tell.
+        ``yes`` only where the run shows it; ``stated`` where a person has told; ``not known``
+        where a file could have told and did not; ``not stated`` where only a person can tell.
     said
-        What is known, or what to state.
+        What is known.
+    advice
+        What to state or to do, while nobody has.
+    statement
+        Which of `cellwright.core.statements.STATEMENTS` answers it; empty for none.
     """
 
     level: Level
     asked: str
     reply: Reply
     said: str
+    advice: str = ""
+    statement: str = ""
+
+    @property
+    def text(self) -> str:
+        """What is known, and what to do."""
+        return f"{self.said} {self.advice}".strip()
+
+    def stated(self, statements: Mapping[str, str]) -> Item:
+        """The item as it is with what a person states."""
+        if self.statement not in statements or self.reply in {"yes", "does not apply"}:
+            return self
+        told = f"{self.said} “{visible(statements[self.statement])}”".strip()
+        return replace(self, reply="stated", said=told, advice="")
 
 
 minimal = partial(Item, "minimal")

@@ -84,10 +84,14 @@ def _workflow(data: ReportData) -> Iterator[Item]:
     yield minimal(
         "Example data, on which others can try it",
         "not stated",
-        "The program brings pictures to try it (cellwright demo); share some of these too.",
+        "The program brings pictures to try it (cellwright demo).",
+        "Share some of these too.",
+        "example",
     )
     yield _drawn_by_hand(data)
-    yield recommended("The example can be downloaded", "not stated", "Give the address.")
+    yield recommended(
+        "The example can be downloaded", "not stated", "", "Give the address.", "example"
+    )
     yield ideal(
         "Its use is shown, as by a recording or a tutorial",
         "partly",
@@ -145,8 +149,10 @@ def _model_of_ours(card: Mapping[str, Any]) -> Iterator[Item]:
 
 def _model_of_own(card: Mapping[str, Any]) -> Iterator[Item]:
     """A model that does not come with this version: what its file tells, and what it cannot."""
-    yield minimal("The model can be had", "not stated", f"{_named(card)}: share its file.")
-    yield minimal("Pictures to test it on are open", "not stated", "Give the address of some.")
+    asked, said = "The model can be had", f"{_named(card)}."
+    yield minimal(asked, "not stated", said, "Share its file.", "model")
+    asked = "Pictures to test it on are open"
+    yield minimal(asked, "not stated", "", "Give the address of some.", "model")
     asked = "Training pictures and settings are open"
     if records(card, "sources"):
         said = f"Its file names {_origins(card)}; share what else it learnt from."

@@ -21,6 +21,11 @@ from cellwright.report.wording import counted, joined, visible
 
 __all__ = ["SECTION", "methods_file"]
 
+_OF_METHODS = (
+    "replicates", "number", "allocation", "blinding", "editing", "primary", "exclusion", "stain",
+    "imaging",
+)  # fmt: skip
+"""Statements that belong into the methods."""
 NAMED_PICTURES = 6
 """Pictures that a note names before it counts the others."""
 
@@ -61,6 +66,11 @@ def _further(data: ReportData) -> Further:
             f"{counted(judged['cells'], 'single cell')}, dealt at random from all conditions, were "
             "judged by a person who did not know of which condition they were."
         )
+    if stated := [
+        visible(data.statements[name]) for name in _OF_METHODS if name in data.statements
+    ]:
+        said = " ".join(text if text.endswith((".", "!", "?")) else f"{text}." for text in stated)
+        paragraphs.append(f"Stated by those who made the experiment: {said}")
     if data.answer is not None:
         paragraphs.append(" ".join(sentences(data.answer)))
         cited = works(data.answer)

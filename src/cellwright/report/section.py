@@ -126,6 +126,8 @@ class ReportData:
         The comparison and the odd cells of the experiment; None where nobody asked.
     described
         What all cells are like by condition; None where nothing is measured.
+    statements
+        What a person states, by the names of `cellwright.core.statements.STATEMENTS`.
     """
 
     run: Mapping[str, Any]
@@ -141,6 +143,7 @@ class ReportData:
     answer: Answer | None = None
     odd: OddPage | None = None
     described: Described | None = None
+    statements: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
