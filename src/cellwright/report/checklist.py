@@ -70,7 +70,7 @@ def _overview(groups: Sequence[Group]) -> str:
     asked = [item for item in items if item.reply != "does not apply"]
     met = sum(item.reply in {"yes", "stated"} for item in asked)
     left = sum(map(_is_left, items))
-    held = f"{met:,} of {len(asked):,} points that are asked of everyone hold"
+    held = f"{met:,} of {len(asked):,} points that are asked of everyone hold or are stated"
     return f"{held}; {left:,} are left to you."
 
 

@@ -31,7 +31,7 @@ LEVELS: tuple[Level, ...] = ("", "minimal", "recommended", "ideal")
 
 BADGES: dict[Reply, Badge] = {
     "yes": "pass",
-    "stated": "pass",
+    "stated": "quiet",
     "partly": "warn",
     "no": "fail",
     "not known": "quiet",

@@ -60,28 +60,29 @@ def comparisons(answer: Answer) -> Markup:
     level = f"{100 * answer.comparison.plan.level:g} %"
     headings = (
         Heading("Feature"), Heading("Condition"),
-        Heading("Mean", "number", "Of the replicates"), Heading("Reference", "number"),
         Heading("Difference", "number"), Heading(f"{level} interval", "text", "Of the difference"),
-        Heading("%", "number"), Heading("n", "number"), Heading("Test"), Heading("p", "number"),
+        Heading("%", "number"), Heading("p", "number"),
         Heading("p adjusted", "number", "For all conditions, then over the features"),
-        Heading("Note"),
+        Heading("n", "number", "Replicates, and those of the reference"),
+        Heading("Mean", "number", "Of the replicates"), Heading("Reference", "number"),
+        Heading("Test"), Heading("Note"),
     )  # fmt: skip
     rows = [
         (
             text_cell(row["feature"], longest=_LONGEST),
             text_cell(row["condition"], longest=_LONGEST),
-            number_cell(row["mean"]),
-            number_cell(row["mean_reference"]),
             number_cell(row["difference"]),
             TableCell(span(row["ci_low"], row["ci_high"])),
             number_cell(row["percent"]),
+            _p(row["p"]),
+            _p(row["p_adjusted"]),
             TableCell(
                 f"{row['n_replicates']}, {row['n_replicates_reference']}",
                 value=str(row["n_replicates"]),
             ),
+            number_cell(row["mean"]),
+            number_cell(row["mean_reference"]),
             TableCell(row["test"]),
-            _p(row["p"]),
-            _p(row["p_adjusted"]),
             text_cell(row["note"], longest=60),
         )
         for row in answer.rows

@@ -31,16 +31,17 @@ def sensitivity(answer: Answer) -> Markup | None:
         "cells, so that it is no evidence)."
     )
     headings = (
-        Heading("Feature"), Heading("Condition"), Heading("Difference", "number"),
+        Heading("Feature"), Heading("Condition"), Heading("So"), Heading("Difference", "number"),
         Heading("Without one", "text", "Smallest and largest, whichever replicate is left out"),
         Heading(f"With {other}", "number"), Heading("Hedges' g", "number"),
         Heading(f"{level} interval", "text", "Of Hedges' g"), Heading("Cliff's delta", "number"),
-        Heading("Degrees of freedom", "number"), Heading("So"),
+        Heading("Degrees of freedom", "number", "Of the test"),
     )  # fmt: skip
     shown = [
         (
             text_cell(row["feature"], longest=_LONGEST),
             text_cell(row["condition"], longest=_LONGEST),
+            TableCell(verdict_on(row, other)),
             number_cell(row["difference"]),
             TableCell(span(row["leave_one_out_low"], row["leave_one_out_high"])),
             number_cell(row["difference_of_medians"]),
@@ -48,7 +49,6 @@ def sensitivity(answer: Answer) -> Markup | None:
             TableCell(span(row["hedges_g_low"], row["hedges_g_high"])),
             number_cell(row["cliffs_delta"]),
             TableCell("" if math.isnan(row["df"]) else rounded(row["df"]), value=repr(row["df"])),
-            TableCell(verdict_on(row, other)),
         )
         for row in rows
     ]
