@@ -31,6 +31,31 @@ def discs(centres: list[tuple[int, int]], radius: float = 9, size: int = 128) ->
     return np.clip(plane, 0, 255).astype(np.uint8)
 
 
+def dealt(folder: Path, plane: Callable[[int], Array], wells: int) -> Path:
+    """Analyse pictures of control and drug, so many wells each, two of a day.
+
+    Parameters
+    ----------
+    folder
+        Gets ``pictures``, ``samples.csv`` and ``run``.
+    plane
+        Draws a picture: of the control if it is told 0, of the drug if 1.
+    """
+    (folder / "pictures").mkdir()
+    rows = ["image,condition,replicate,well"]
+    for odd, condition in enumerate(("control", "drug")):
+        for well in range(wells):
+            name = f"{condition}{well}.png"
+            Pillow.fromarray(plane(odd)).save(folder / "pictures" / name)
+            rows.append(f"{name},{condition},{well // 2},{'AB'[odd]}{well + 1}")
+    (folder / "samples.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    program.analyze(
+        folder / "pictures", folder / "run", method="threshold", samples=folder / "samples.csv",
+        make_executor=threads,
+    )  # fmt: skip
+    return folder
+
+
 SCATTERED = [(20, 30), (25, 75), (30, 110), (90, 60)]
 GRID = [(r, c) for r in (20, 60, 100) for c in (20, 60, 100)]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image as Pillow
-from tests.e2e.conftest import threads
+from tests.e2e.conftest import dealt
 
 import cellwright
 from cellwright.cli.app import run_app
@@ -46,21 +46,8 @@ def plane(random: np.random.Generator, odd: int) -> Any:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Control and drug, five wells each; five cells with a hole in each picture of the drug."""
-    folder = tmp_path_factory.mktemp("looks")
-    (folder / "pictures").mkdir()
     random = np.random.default_rng(1)
-    rows = ["image,condition,replicate"]
-    for condition, odd in (("control", 0), ("drug", 5)):
-        for well in range(WELLS):
-            name = f"{condition}{well}.png"
-            Pillow.fromarray(plane(random, odd)).save(folder / "pictures" / name)
-            rows.append(f"{name},{condition},{well}")
-    (folder / "samples.csv").write_text("\n".join(rows) + "\n", "utf-8")
-    cellwright.analyze(
-        folder / "pictures", folder / "run", method="threshold", samples=folder / "samples.csv",
-        make_executor=threads,
-    )  # fmt: skip
-    return folder
+    return dealt(tmp_path_factory.mktemp("looks"), lambda odd: plane(random, 5 * odd), WELLS)
 
 
 def holes(table: pd.DataFrame) -> pd.Series:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image as Pillow
-from tests.e2e.conftest import threads
+from tests.e2e.conftest import dealt
 
 import cellwright
 from cellwright.cli.app import run_app
@@ -36,21 +35,8 @@ def plane(random: np.random.Generator, odd: int) -> Any:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Control and drug, three days, two wells a day; three doubled cells a picture of the drug."""
-    folder = tmp_path_factory.mktemp("odd")
-    (folder / "pictures").mkdir()
     random = np.random.default_rng(1)
-    rows = ["image,condition,replicate,well"]
-    for condition, odd in (("control", 0), ("drug", 3)):
-        for well in range(WELLS):
-            name = f"{condition}{well}.png"
-            Pillow.fromarray(plane(random, odd)).save(folder / "pictures" / name)
-            rows.append(f"{name},{condition},{well // 2},{'AB'[odd > 0]}{well + 1}")
-    (folder / "samples.csv").write_text("\n".join(rows) + "\n", "utf-8")
-    cellwright.analyze(
-        folder / "pictures", folder / "run", method="threshold", samples=folder / "samples.csv",
-        make_executor=threads,
-    )  # fmt: skip
-    return folder / "run"
+    return dealt(tmp_path_factory.mktemp("odd"), lambda odd: plane(random, 3 * odd), WELLS) / "run"
 
 
 def test_odd_cells_are_found_with_reasons(run: Path, tmp_path: Path) -> None:

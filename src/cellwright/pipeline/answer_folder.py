@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from cellwright.core.errors import UsageError
+from cellwright.core.method import Options
 from cellwright.engine.files import run_errors, write_atomic
 from cellwright.pipeline.tables import csv_bytes
 from cellwright.report.section import Figure
 
-__all__ = ["refuse_run", "write_answer"]
+__all__ = ["kept_options", "refuse_run", "write_answer"]
+
+Asked = TypeVar("Asked", bound=Options)
 
 _FIGURES, _RUN = "figures", "run.json"
 
@@ -67,6 +70,39 @@ def write_answer(
         (out / name).unlink(missing_ok=True)
     text = json.dumps({**record[1], "files": sorted(files)}, indent=1) + "\n"
     write_atomic(out / record[0], text.encode(), out)
+
+
+def kept_options(
+    out: Path, record: str, form: Mapping[str, Any], options: type[Asked], pictures: str
+) -> tuple[Asked, Path | None] | None:
+    """Read what an earlier answer was asked, and its pictures where a table had told of them.
+
+    Parameters
+    ----------
+    out
+        The folder.
+    record
+        Name of the JSON file.
+    form
+        What the record says of its format, if it is one that this version reads.
+    options
+        What was asked.
+    pictures
+        Name of the table that tells of the pictures.
+
+    Returns
+    -------
+    tuple or None
+        None where there is no such record.
+    """
+    try:
+        found = json.loads((out / record).read_bytes())
+        if any(found.get(name) != value for name, value in form.items()):
+            return None
+        asked = options(**found["options"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return asked, out / pictures if found.get("samples_given") else None
 
 
 def refuse_run(out: Path) -> None:

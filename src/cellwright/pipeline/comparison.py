@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cellwright.core.version import VERSION
-from cellwright.pipeline.answer_folder import write_answer
+from cellwright.pipeline.answer_folder import kept_options, write_answer
 from cellwright.pipeline.experiment import Experiment, experiment_of
 from cellwright.stats.comparing import Comparison, compare_features
 from cellwright.stats.design import DESIGN, Remark, design_of
@@ -89,14 +88,7 @@ def kept_question(out: Path) -> tuple[CompareOptions, Path | None] | None:
     tuple or None
         None where there is no record of a comparison that this version reads.
     """
-    try:
-        record = json.loads((out / RECORD).read_bytes())
-        if any(record.get(name) != value for name, value in FORMAT.items()):
-            return None
-        options = CompareOptions(**record["options"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return options, out / PICTURES if record.get("samples_given") else None
+    return kept_options(out, RECORD, FORMAT, CompareOptions, PICTURES)
 
 
 def _written(out: Path, comparison: Comparison, experiment: Experiment, *, given: bool) -> Answer:

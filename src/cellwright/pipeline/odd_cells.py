@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,7 +15,7 @@ import pandas as pd
 from cellwright.core.errors import CellwrightError, UsageError
 from cellwright.core.version import VERSION
 from cellwright.engine.events import Listener, silent
-from cellwright.pipeline.answer_folder import write_answer
+from cellwright.pipeline.answer_folder import kept_options, write_answer
 from cellwright.pipeline.comparison import PICTURES, told_pictures
 from cellwright.pipeline.experiment import Experiment, experiment_of, names_of
 from cellwright.pipeline.odd_looks import Frames, appearance_of, frames_of, looks_of
@@ -165,14 +164,7 @@ def kept_search(out: Path) -> tuple[OutlierOptions, Path | None] | None:
     tuple or None
         None where there is no record of a search that this version reads.
     """
-    try:
-        record = json.loads((out / RECORD).read_bytes())
-        if any(record.get(name) != value for name, value in FORMAT.items()):
-            return None
-        options = OutlierOptions(**record["options"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return options, out / PICTURES if record.get("samples_given") else None
+    return kept_options(out, RECORD, FORMAT, OutlierOptions, PICTURES)
 
 
 def _groups(design: Design, column: str | None) -> tuple[npt.NDArray[np.int64], str, list[Remark]]:
