@@ -79,7 +79,7 @@ def crops(page: OddPage) -> Markup | None:
                 "role": visible(row["condition"], 40)
                 + (f", {row['doubt']}" if row["doubt"] else ""),
                 "name": f"{visible(row['image'])}, {row['label']}",
-                "facts": f"{visible(row['condition'], 40)}: {visible(row['reason'])}",
+                "facts": visible(row["reason"]),
                 "alternative": f"Outline of cell {row['label']}: {visible(row['reason'], 80)}",
                 "judged": _beside(looks.judged) if looks and looks.judged else [],
             }
