@@ -21,6 +21,8 @@ from cellwright.core.errors import RunError, UsageError
 from cellwright.io.cells import read_table
 
 RADII = {"control": (7, 8, 7.5), "drug": (9, 10, 10)}
+OF_WEEKS = RADII | {"drug": (9, 10, 9.5)}
+"""No two alike, so that no week has pictures of another."""
 
 
 def analysed(folder: Path, *, with_samples: bool = True, radii: Any = RADII) -> Path:
@@ -223,7 +225,7 @@ def weeks(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("weeks")
     found = []
     for week in range(3):
-        radii = {name: (sizes[week],) for name, sizes in RADII.items()}
+        radii = {name: (sizes[week],) for name, sizes in OF_WEEKS.items()}
         run = analysed(folder / str(week), radii=radii)
         found.append(run.rename(folder / f"week{week}"))
     return found
@@ -267,15 +269,59 @@ class TestSeveralRuns:
         self, weeks: list[Path], tmp_path: Path
     ) -> None:
         again = shutil.copytree(weeks[0], tmp_path / "renamed")
-        with pytest.raises(UsageError, match="renamed has the pictures of week0: one experiment"):
+        with pytest.raises(
+            UsageError, match="renamed has 4 of the pictures of week0: one experiment"
+        ):
             cellwright.compare([*weeks, again], tmp_path / "o", reference="control")
         done = cellwright.compare([*weeks, again], tmp_path / "o", reference="control", mixed=True)
         assert done.table["n_replicates"].max() == 4
 
+    @pytest.mark.parametrize("first", [0, 1])
+    def test_a_run_of_some_of_the_pictures_does_not_count_twice_in_either_order(
+        self, weeks: list[Path], tmp_path: Path, first: int
+    ) -> None:
+        pictures = tmp_path / "some"
+        pictures.mkdir()
+        for name in ("control_1a.png", "new.png"):
+            source = weeks[0].parent / "0" / "pictures" / "control_1a.png"
+            plane = np.asarray(Pillow.open(source)).copy()
+            plane[0, 0] += name == "new.png"
+            Pillow.fromarray(plane).save(pictures / name)
+        cellwright.analyze(
+            pictures, tmp_path / "part", method="threshold", pixel_size="0.5um",
+            make_executor=threads,
+        )  # fmt: skip
+        runs = [weeks[0], tmp_path / "part"]
+        with pytest.raises(UsageError, match="has 1 of the pictures of"):
+            cellwright.compare(runs[first:] + runs[:first], tmp_path / "o", reference="control")
+
+    def test_a_copy_of_a_table_does_not_count_twice(self, tmp_path: Path) -> None:
+        columns = {"condition": list("ccxx"), "replicate": list("1212"), "area_px": [1, 2, 3, 5]}
+        table = pd.DataFrame(columns)
+        table.to_csv(tmp_path / "a.csv", index=False)
+        table.iloc[::-1].to_csv(tmp_path / "b.csv", index=False)
+        tables = [tmp_path / "a.csv", tmp_path / "b.csv"]
+        with pytest.raises(UsageError, match=r"b\.csv has the cells of a\.csv"):
+            cellwright.compare(tables, tmp_path / "o", reference="c")
+        cellwright.compare(tables, tmp_path / "o", reference="c", mixed=True)
+
+    def test_rows_that_are_there_twice_are_told_of(self, tmp_path: Path) -> None:
+        table = pd.DataFrame(
+            {"condition": list("ccxx"), "image": list("abcd"), "label": 1, "area_px": [1, 2, 3, 5]}
+        )
+        pd.concat([table, table.iloc[:3]]).to_csv(tmp_path / "a.csv", index=False)
+        done = cellwright.compare(tmp_path / "a.csv", tmp_path / "o", reference="c")
+        said = " ".join(one.text for one in done.remarks)
+        assert "a.csv: 3 rows are of the same picture, frame and label" in said
+
     def test_donors_are_not_called_runs(self, tmp_path: Path) -> None:
         for week in "12":
             pd.DataFrame(
-                {"condition": list("cccxxx"), "donor": list("abcabc"), "area_px": range(6)}
+                {
+                    "condition": list("cccxxx"),
+                    "donor": list("abcabc"),
+                    "area_px": range(int(week), 6 + int(week)),
+                }
             ).to_csv(tmp_path / f"{week}.csv", index=False)
         done = cellwright.compare(
             [tmp_path / "1.csv", tmp_path / "2.csv"], tmp_path / "o", reference="c"

@@ -70,7 +70,9 @@ def test_cells_with_a_hole_are_found_that_no_shape_tells(folder: Path, tmp_path:
     assert table.loc[table["condition"] == "control", "is_outlier"].mean() < 0.1
     reasons = table.loc[holes(table) & table["is_outlier"], "reason"]
     assert reasons.str.contains("darkest spot .* higher than").mean() > 0.8
-    assert any("squares of" in one.text for one in done.remarks)
+    said = " ".join(one.text for one in done.remarks)
+    assert "squares of" in said
+    assert "shown and judged in the channel in which they were found" in said
     # again, the same bytes
     for file in sorted((tmp_path / "a").rglob("*.*")):
         other = tmp_path / "b" / file.relative_to(tmp_path / "a")

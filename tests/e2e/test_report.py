@@ -29,7 +29,9 @@ def drawn(folder: Path, days: tuple[int, ...] = (1, 2, 3), grow: float = 2.0) ->
     for condition, more in (("control", 0.0), ("drug", grow)):
         for day in days:
             name = f"{condition}_{day}.png"
-            Pillow.fromarray(discs(GRID, 7 + more + 0.3 * day)).save(pictures / name)
+            plane = discs(GRID, 7 + more + 0.3 * day)
+            plane[0, 0] += day  # no two days have the same picture
+            Pillow.fromarray(plane).save(pictures / name)
             rows.append(f"{name},{condition},{day}")
     (folder / "samples.csv").write_text("\n".join(rows) + "\n", "utf-8")
     return pictures
@@ -242,6 +244,10 @@ def test_what_a_person_states_is_kept_and_shown_whenever_the_report_is_written(
     cellwright.report(run)
     assert "“nobody was blind”" in page.read_text("utf-8")
     assert "nobody was blind" in (run / "methods.md").read_text("utf-8")
+    # what is stated later is added
+    stated.write_text('stain = "0: DAPI"\n', "utf-8")
+    assert "“nobody was blind”" in cellwright.report(run, statements=stated).read_text("utf-8")
+    assert "Blinding: nobody was blind. Stain: 0: DAPI." in (run / "methods.md").read_text("utf-8")
     kept = run / "statements.toml"
     kept.write_text(kept.read_text("utf-8").replace('# number = ""', 'number = "time"'), "utf-8")
     assert "“time”" in cellwright.report(run).read_text("utf-8")

@@ -20,7 +20,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_what_is_empty_is_not_stated_and_the_order_is_that_of_the_questions(tmp_path: Path) -> None:
     path = written(
-        tmp_path, '\ufeffstain = "DAPI, 0"\nnumber = "  "\nblinding = """\none\n two"""\n'
+        tmp_path, '\ufeffstain = "DAPI,\\u007f0"\nnumber = "  "\nblinding = """\none\n two"""\n'
     )
     assert list(read_statements(path).items()) == [("blinding", "one two"), ("stain", "DAPI, 0")]
     assert kept_statements(tmp_path) == read_statements(path)

@@ -172,13 +172,26 @@ def test_edited_labels_are_not_found_blind(data: ReportData) -> None:
 
 def test_exclusions_need_reasons(data: ReportData) -> None:
     asked, when = "What was left out", "Rules for leaving out"
-    clean = with_run(data, excluded=[], filters=[], summary={"failed": 0})
+    clean = with_run(data, excluded=[], filters=[], corrections=[], summary={"failed": 0})
     assert (reply(clean, asked), reply(clean, when)) == ("yes", "does not apply")
     why = {"image": "b2.tif", "reason": "excluded by samples.csv: wrong dish"}
     said = with_run(clean, excluded=[why])
     assert (reply(said, asked), reply(said, when)) == ("yes", "not stated")
     silent = {"image": "b1.tif", "reason": "excluded by samples.csv: no reason given"}
     assert reply(with_run(clean, excluded=[why, silent]), asked) == "partly"
+    edited = with_run(clean, corrections=[{"image": "b1.tif", "edited": 2}])
+    assert (reply(edited, asked), reply(edited, when)) == ("partly", "not stated")
+
+
+def test_other_channels_under_other_conditions_are_no_blind_search(data: ReportData) -> None:
+    asked = "Cells were found without knowing"
+    alike = with_run(replace(data, images=data.images.assign(channel="DAPI")), corrections=[])
+    assert reply(alike, asked) == "yes"
+    channels = ["DAPI" if one == data.images["condition"][0] else "FITC"
+                for one in data.images["condition"]]  # fmt: skip
+    mixed = replace(alike, images=data.images.assign(channel=channels))
+    assert reply(mixed, asked) == "no"
+    assert "FITC" in next(said for what, (_, said) in replies(mixed).items() if asked in what)
 
 
 def test_a_primary_feature_is_named_and_a_search_is_called_one(data: ReportData) -> None:
@@ -271,8 +284,12 @@ def test_a_statement_changes_nothing_that_the_run_shows(data: ReportData) -> Non
     images = data.images.assign(channel=["DAPI", "", "", "", ""])
     stated = replace(data, images=images, statements={"stain": "Hoechst"})
     assert reply(stated, "The stain or marker") == "yes"
-    none = replace(data, statements={"primary": "in May"})
-    assert reply(none, "What is compared was named beforehand") == "not stated"
+    asked = "What is compared was named beforehand"
+    for answered, before in ((None, "not stated"), (answer(), "no")):
+        none = replace(data, answer=answered, statements={"primary": "in May"})
+        said = next(one for what, one in replies(none).items() if what == asked)
+        assert said[0] == before
+        assert "“in May”" in said[1]
 
 
 def test_every_statement_answers_an_item(data: ReportData) -> None:

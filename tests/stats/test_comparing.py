@@ -16,6 +16,7 @@ from scipy import stats
 from cellwright.core.errors import UsageError
 from cellwright.stats.comparing import COLUMNS, FROZEN, Comparison, compare_features
 from cellwright.stats.design import design_of
+from cellwright.stats.effect_size import hedges_g, hedges_g_of_pairs
 from cellwright.stats.options import CompareOptions
 
 
@@ -90,7 +91,7 @@ def test_a_lone_replicate_is_left_out_of_pairs_and_said() -> None:
     row = first(compared(made, [10, 11, 13, 99, 12, 13, 16]))
     assert row["test"] == "paired t"
     assert row["mean_reference"] == pytest.approx(34 / 3)
-    assert row["note"] == "1 replicates without a partner left out"
+    assert row["note"] == "1 replicate without a partner left out"
     # n, cells, means and medians are of the pairs that were tested
     assert (row["n_replicates"], row["n_replicates_reference"]) == (3, 3)
     assert (row["n_cells"], row["n_cells_reference"]) == (15, 15)
@@ -347,3 +348,72 @@ def test_null_experiments_are_seldom_claimed_and_cells_as_n_often(correlation: f
         cells_claim += bool(stats.ttest_ind(*sides).pvalue < 0.05)
     assert 0.018 <= claims / 1000 <= 0.055  # 3.6 %, give or take what 1,000 tell
     assert cells_claim / 1000 > 0.4
+
+
+def test_a_share_is_a_share_whatever_summary_is_asked_for() -> None:
+    made = three_by_three(shared=False)
+    cells, of = made.with_cells([0] * 6, n=10)
+    alive = np.tile(np.arange(10), 6) < np.repeat([2, 3, 4, 6, 7, 8], 10)
+    cells["positive_gfp"] = alive
+    design = design_of(made.pictures, "c")
+    for summary in ("mean", "median"):
+        plan = CompareOptions(
+            reference="c", features=("share_positive_gfp", "area_px"), summary=summary
+        )
+        row = by("feature", compare_features(design, cells, of, plan))["share_positive_gfp"]
+        assert (row["mean_reference"], row["mean"]) == pytest.approx((0.3, 0.7))
+        assert row["p"] == pytest.approx(stats.ttest_ind([2, 3, 4], [6, 7, 8]).pvalue)
+        assert math.isnan(row["difference_of_medians"])
+
+
+def test_how_often_cells_lie_above_is_of_replicates_that_are_compared() -> None:
+    made = Made(condition=[*"ccccdddd"], replicate=[*"12342345"])
+    row = first(compared(made, [0, 1, 2, 3, 2, 3, 4.5, 9], test="paired"))
+    assert (row["n_replicates"], row["n_cells"]) == (3, 15)
+    around = np.linspace(-0.5, 0.5, 5)
+    ours, theirs = (np.add.outer(one, around).ravel() for one in ([2, 3, 4.5], [1, 2, 3]))
+    above = stats.mannwhitneyu(ours, theirs).statistic
+    assert row["cliffs_delta"] == pytest.approx(2 * above / 225 - 1)
+
+
+def test_only_t_tests_have_degrees_of_freedom() -> None:
+    made = Made(condition=[*"cccc", *"dddd"], replicate=[*"12345678"])
+    asked = {name: first(compared(made, [1, 2, 3, 5, 4, 6, 7, 8], test=name))
+             for name in ("welch", "permutation")}  # fmt: skip
+    assert asked["welch"]["df"] > 5
+    assert math.isnan(asked["permutation"]["df"])
+
+
+def test_a_condition_without_replicates_has_a_row_that_says_so() -> None:
+    made = Made(condition=[*"ccc", *"ddd", *"eee"], replicate=[*"123456", "", "", ""])
+    rows = by("condition", compared(made, range(9)))
+    assert rows["e"]["note"] == "no p: e has no replicate"
+    assert math.isnan(rows["e"]["difference"])
+    assert rows["d"]["p"] < 0.05
+    made = Made(condition=[*"ccc", *"ddd"], replicate=["", "", "", *"123"])
+    assert first(compared(made, range(6)))["note"] == "no p: c has no replicate"
+
+
+def test_an_interval_of_logarithms_is_not_put_around_a_change_that_it_does_not_hold() -> None:
+    made = Made(condition=[*"ccccc", *"ddddd"], replicate=[*"12345", *"12345"])
+    row = first(compared(made, [10, 12, 11, 9, 2000, 20, 24, 22, 18.9, 2200]))
+    assert row["percent"] == pytest.approx(11.9, abs=1)
+    assert math.isnan(row["percent_low"])
+    assert math.isnan(row["percent_high"])
+
+
+def test_the_standardised_difference_of_pairs_knows_that_they_go_together() -> None:
+    random = np.random.default_rng(0)
+    held = {"pairs": 0, "apart": 0}
+    for _ in range(400):
+        common = random.normal(0, 3, 5)
+        one, other = (common + random.normal(0, 1, 5) for _ in range(2))
+        one += math.sqrt(10)  # of a spread of the square root of 10: a difference of one
+        for name, found in (
+            ("pairs", hedges_g_of_pairs(one, other)),
+            ("apart", hedges_g(one, other)),
+        ):
+            held[name] += found.low <= 1 <= found.high
+            assert found.low < found.g < found.high
+    assert 0.92 < held["pairs"] / 400 < 0.98
+    assert held["apart"] > held["pairs"]

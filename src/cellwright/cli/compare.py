@@ -57,13 +57,17 @@ def _facts(done: Comparison, out: Path) -> dict[str, Any]:
 
 
 def _lines(done: Comparison) -> Iterable[str]:
-    unit = f"n is the number of different {done.design.unit}s" if done.design.unit else "no n"
     for row in _records(done.design.table()):
         yield (
             f"{row['condition']} ({row['role']}): n = {row['n_replicates']}, "
             f"{int(row['n_cells']):,} cells"
         )
-    yield f"{unit}; intervals of {100 * done.plan.level:g} % are over replicates"
+    yield (
+        f"n is the number of different {done.design.unit}s; intervals of "
+        f"{100 * done.plan.level:g} % are over replicates"
+        if done.design.unit
+        else "no replicate is known: there is no n, and there are no intervals"
+    )
     for remark in done.remarks:
         yield f"{remark.severity}: {remark.text}"
     rows = _records(done.table)
@@ -89,6 +93,8 @@ def _half_effect(row: Mapping[str, Any]) -> str:
 
 
 def _line(row: Mapping[str, Any]) -> str:
+    if math.isnan(row["difference"]):
+        return f"{row['feature']}, {row['condition']}: {row['note']}"
     change = "" if math.isnan(row["percent"]) else f" ({row['percent']:+.1f} %)"
     interval = "" if math.isnan(row["ci_low"]) else f" [{row['ci_low']:.3g}, {row['ci_high']:.3g}]"
     said = f"{row['feature']}, {row['condition']}: {row['difference']:+.3g}{interval}{change}"

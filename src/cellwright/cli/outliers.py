@@ -57,6 +57,8 @@ def _facts(done: OddCells, out: Path) -> dict[str, Any]:
 
 
 def _lines(done: OddCells) -> Iterable[str]:
+    from cellwright.report.odd_cells.data import frame_name
+
     table = done.table
     yield (
         f"rate of false alarms {100 * done.rate:.3g} %, by {done.groups} {done.what} of the "
@@ -76,7 +78,7 @@ def _lines(done: OddCells) -> Iterable[str]:
         yield f"share, {row['condition']}: {100 * row['difference']:+.1f} points; {p}"
     worst = judged[judged["is_outlier"]].sort_values("score", ascending=False, kind="stable")
     for row in worst.head(_SHOWN).to_dict("records"):
-        where = f"{row['image']}, {row['object']} {row['label']}".strip(", ")
+        where = f"{frame_name(table, row)}, {row['object']} {row['label']}".strip(", ")
         yield f"{where}: {row['reason']}" + (f" ({row['doubt']})" if row["doubt"] else "")
 
 

@@ -20,6 +20,7 @@ from cellwright.stats.features import OF_PICTURES
 
 __all__ = ["Experiment", "check_alike", "experiment_of", "names_of", "value_of"]
 
+_ONE_CELL = ("image", "frame", "object", "label")
 _TABLES = (".csv", ".parquet")
 _USED = ("done", "warned")
 _NOT_OF_NUMBERS = {"outlines", "memory", "workers"}
@@ -93,7 +94,9 @@ def experiment_of(
     remarks = [text for part in parts for text in part.remarks]
     runs = tuple(record for part in parts for record in part.runs)
     if not mixed:
-        check_alike([(name, part) for name, part in zip(names, parts, strict=True) if part.runs])
+        named = list(zip(names, parts, strict=True))
+        check_alike([(name, part) for name, part in named if part.runs])
+        _check_tables([(name, part.cells) for name, part in named if not part.runs])
     pictures = pd.concat([part.pictures for part in parts], ignore_index=True)
     starts = np.cumsum([0, *(len(part.pictures) for part in parts)])
     of = np.concatenate([part.of + start for part, start in zip(parts, starts, strict=False)])
@@ -215,6 +218,12 @@ def _of_table(file: Path, name: str, rename: Sequence[str], kind: str | None) ->
         twins = pictures.duplicated(["run", "image"])
         if twins.any():
             raise _of_several(pictures, str(pictures.loc[twins, "image"].iloc[0]), file)
+        known = [column for column in ("run", *_ONE_CELL) if column in cells]
+        if "label" in known and (again := int(cells.duplicated([*known]).sum())):
+            remarks.append(
+                f"{name}: {again:,} rows are of the same picture, frame and label as another: are "
+                "cells there twice?"
+            )
     return Experiment(cells, pictures, of.astype(np.int64), (), tuple(remarks))
 
 
@@ -277,12 +286,29 @@ def _check_apart(parts: Sequence[tuple[str, Experiment]]) -> None:
         # empty pictures may well be equal
         hashes = {str(text) for text in own.loc[own["n_cells"] > 0, "sha256"]} - {"", "nan"}
         known = [seen[text] for text in hashes if text in seen]
-        if 2 * len(known) > len(hashes):
+        if known:
             raise UsageError(
-                f"{name} has the pictures of {known[0]}: one experiment would count as two",
+                f"{name} has {len(known)} of the pictures of {known[0]}: one experiment would "
+                "count as two",
                 remedy="name one of them only, or allow it with --mixed",
             )
         seen |= dict.fromkeys(hashes, name)
+
+
+def _check_tables(tables: Sequence[tuple[str, pd.DataFrame]]) -> None:
+    """Refuse a table that is there a second time, in any order of its rows."""
+    if len(tables) < 2:
+        return
+    seen: dict[tuple[int, int], str] = {}
+    for name, cells in tables:
+        rows = pd.util.hash_pandas_object(cells, index=False).to_numpy(np.uint64)
+        known = (len(rows), int(rows.sum(dtype=np.uint64)))
+        if known in seen:
+            raise UsageError(
+                f"{name} has the cells of {seen[known]}: one experiment would count as two",
+                remedy="name one of them only, or allow it with --mixed",
+            )
+        seen[known] = name
 
 
 def _method(part: Experiment) -> Any:

@@ -142,6 +142,8 @@ def find_in_sources(
         )
         remarks += said
         traits = list(ASPECTS)
+    if frames is not None:
+        remarks.append(_shown_in(options.channel, judged=appearance is not None))
     found = find(cells, rate, options.way, what, appearance)
     table = _table(experiment, design, cells, found, rate)
     shares = _shares(design, experiment, table, options)
@@ -263,6 +265,11 @@ def _appearance(
             remedy="name the folder that was analysed with --images",
         )
     return appearance_of(experiment, cells, frames, learn, listener)
+
+
+def _shown_in(channel: str | None, *, judged: bool) -> Remark:
+    where = "in which they were found" if channel is None else channel
+    return Remark("notice", f"cells are shown {'and judged ' * judged}in the channel {where}")
 
 
 def _count_groups(cells: Cells) -> int:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cellwright.core.errors import UsageError
@@ -16,7 +16,7 @@ from cellwright.pipeline.answers import Asking, answers_of
 from cellwright.pipeline.experiment import experiment_of, names_of
 from cellwright.pipeline.report_data import data_of_run, with_answers
 from cellwright.pipeline.report_together import data_together, open_together
-from cellwright.pipeline.statements import FILE, read_statements, statements_text
+from cellwright.pipeline.statements import FILE, kept_statements, read_statements, statements_text
 from cellwright.pipeline.tables import csv_bytes
 from cellwright.report.methods import methods_file
 from cellwright.report.page import build_report
@@ -58,11 +58,11 @@ def report_runs(
     """
     for run in runs:
         _check_finished(run)
-    stated = None if statements is None else statements_text(read_statements(statements))
+    given = None if statements is None else read_statements(statements)
     if out is None and len(runs) == 1:
         with RunFolder(runs[0]) as folder:
-            if stated is not None:
-                folder.publish(FILE, stated.encode("utf-8"))
+            if given is not None:
+                folder.publish(FILE, _completed(given, runs[0]))
             return runs[0] / _PAGE, write_report(folder, asking)
     if out is None:
         raise UsageError(
@@ -82,13 +82,18 @@ def report_runs(
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         write_atomic(out / name, content, out)
 
-    if stated is not None:
-        publish(FILE, stated.encode("utf-8"))
+    if given is not None:
+        publish(FILE, _completed(given, out))
     data = data_together(runs, names, out, experiment)
     with open_together(runs, names) as read:
         data = with_answers(data, answers, read)
     _publish(data, publish)
     return out / _PAGE, list(answers.said)
+
+
+def _completed(given: Mapping[str, str], folder: Path) -> bytes:
+    """What is stated now, and else what was stated before."""
+    return statements_text({**kept_statements(folder), **given}).encode("utf-8")
 
 
 def write_report(folder: RunFolder, asking: Asking) -> list[str]:

@@ -41,7 +41,8 @@ def read_statements(path: Path) -> dict[str, str]:
                 f"{name} is longer than {_LONGEST:,} characters: it stands in the report",
                 where=str(path),
             )
-        if text := " ".join(value.split()):
+        plain = "".join(one if one.isprintable() else " " for one in value)
+        if text := " ".join(plain.split()):
             stated[name] = text
     return {name: stated[name] for name in STATEMENTS if name in stated}
 

@@ -59,6 +59,8 @@ class Item:
         What to state or to do, while nobody has.
     statement
         Which of `cellwright.core.statements.STATEMENTS` answers it; empty for none.
+    firm
+        Whether no statement changes the reply.
     """
 
     level: Level
@@ -67,6 +69,7 @@ class Item:
     said: str
     advice: str = ""
     statement: str = ""
+    firm: bool = False
 
     @property
     def text(self) -> str:
@@ -74,10 +77,12 @@ class Item:
         return f"{self.said} {self.advice}".strip()
 
     def stated(self, statements: Mapping[str, str]) -> Item:
-        """The item as it is with what a person states."""
-        if self.statement not in statements or self.reply in {"yes", "does not apply"}:
+        """The item as it is with what a person states, which is quoted in any case."""
+        if self.statement not in statements:
             return self
         told = f"{self.said} “{visible(statements[self.statement])}”".strip()
+        if self.firm or self.reply not in {"partly", "not known", "not stated"}:
+            return replace(self, said=told)
         return replace(self, reply="stated", said=told, advice="")
 
 

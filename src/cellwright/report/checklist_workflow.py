@@ -196,9 +196,13 @@ def _tested_here(data: ReportData) -> Item:
         unlike = int((pictures["unlike"] > UNLIKE).sum())
         verb = "is" if unlike == 1 else "are"
         said.append(f"{counted(unlike, 'picture')} here {verb} unlike what it knows.")
-    if data.audit is not None:
+    if data.audit is not None and data.audit.get("current", True):
         return recommended(asked, "yes", " ".join([*said, "A person judged its outlines: Audit."]))
-    said.append("Its outlines here were not judged: cellwright audit does it.")
+    said.append(
+        "Its outlines here were not judged: cellwright audit does it."
+        if data.audit is None
+        else "A person judged its outlines before the run changed: Audit."
+    )
     return recommended(asked, "partly", " ".join(said))
 
 

@@ -64,13 +64,14 @@ def _further(data: ReportData) -> Further:
         paragraphs.append(
             f"Outlines in {counted(judged['fields'], 'field')} and of "
             f"{counted(judged['cells'], 'single cell')}, dealt at random from all conditions, were "
-            "judged by a person who did not know of which condition they were."
+            "judged by a person who did not know of which condition they were"
+            + ("." if data.audit.get("current", True) else "; the outlines have changed since.")
         )
-    if stated := [
-        visible(data.statements[name]) for name in _OF_METHODS if name in data.statements
-    ]:
-        said = " ".join(text if text.endswith((".", "!", "?")) else f"{text}." for text in stated)
-        paragraphs.append(f"Stated by those who made the experiment: {said}")
+    stated = [name for name in _OF_METHODS if name in data.statements]
+    if stated:
+        said = (f"{name.capitalize()}: {visible(data.statements[name])}" for name in stated)
+        ended = " ".join(one if one.endswith((".", "!", "?")) else f"{one}." for one in said)
+        paragraphs.append(f"Stated by those who made the experiment. {ended}")
     if data.answer is not None:
         paragraphs.append(" ".join(sentences(data.answer)))
         cited = works(data.answer)

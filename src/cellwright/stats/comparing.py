@@ -13,9 +13,9 @@ import pandas as pd
 
 from cellwright.core.errors import UsageError
 from cellwright.stats.design import Design, Remark
-from cellwright.stats.effect_size import cliffs_delta, hedges_g
+from cellwright.stats.effect_size import cliffs_delta, hedges_g, hedges_g_of_pairs
 from cellwright.stats.estimate import FEWEST, TESTS, Estimate, TestName, welch
-from cellwright.stats.features import Feature, chosen, numbers
+from cellwright.stats.features import Feature, chosen, numbers, summary_for
 from cellwright.stats.many_to_one import adjusted, reach
 from cellwright.stats.multiplicity import over_features
 from cellwright.stats.options import Asked, CompareOptions, Summary
@@ -82,12 +82,34 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """A feature in every condition: a summary of each replicate, the other summary, all values."""
+    """A feature in every condition.
+
+    Attributes
+    ----------
+    feature
+        Which.
+    by_condition
+        A summary of each replicate.
+    otherwise
+        The other summary; empty of shares, which have one alone.
+    groups, values
+        All values, and what they are of.
+    """
 
     feature: Feature
     by_condition: Mapping[str, Values]
     otherwise: Mapping[str, Values]
-    whole: Mapping[str, Numbers]
+    groups: Groups
+    values: Numbers
+
+    def whole(self, condition: str, units: Sequence[str] = ()) -> Numbers:
+        """All finite values of a condition, or of some of its replicates."""
+        ours = [
+            name == condition and (not units or unit in units) for name, unit in self.groups.keys
+        ]
+        wanted = np.array([*ours, False])[self.groups.codes]  # -1 stands for none, the last
+        found: Numbers = self.values[np.isfinite(self.values) & wanted]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +176,10 @@ def compare_features(
 def _found(feature: Feature, groups: Groups, table: pd.DataFrame, plan: CompareOptions) -> _Found:
     values = numbers(feature, table)
     _check_size(feature, values)
-    other: Summary = "mean" if plan.summary == "median" else "median"
-    by_condition = values_of(groups, values, plan.summary)
-    finite = np.isfinite(values)
-    return _Found(
-        feature,
-        by_condition,
-        values_of(groups, values, other),
-        {name: values[finite & _of_condition(groups, name)] for name in by_condition},
-    )
+    summary = summary_for(values, plan.summary)
+    other: Summary = "mean" if summary == "median" else "median"
+    otherwise = values_of(groups, values, other) if summary_for(values, other) == other else {}
+    return _Found(feature, values_of(groups, values, summary), otherwise, groups, values)
 
 
 def _check_size(feature: Feature, values: Numbers) -> None:
@@ -181,16 +198,11 @@ def _wanted(plan: CompareOptions) -> tuple[str, ...]:
     return plan.features
 
 
-def _of_condition(groups: Groups, name: str) -> npt.NDArray[np.bool_]:
-    ours = np.array([condition == name for condition, _ in groups.keys] + [False])
-    return ours[groups.codes]  # -1 stands for none, the last
-
-
 def _pair(
     found: Mapping[str, Values], name: str, role: str, design: Design, plan: CompareOptions
 ) -> _Pair:
     """Compare one condition with the reference, by the test that its replicates allow."""
-    ours, theirs = found[name], found.get(design.reference.name, _NOTHING)
+    ours, theirs = found.get(name, _NOTHING), found.get(design.reference.name, _NOTHING)
     if not design.unit or not ours.units or not theirs.units:
         return _Pair(name, role, ours, theirs, (), plan.test, None, math.nan)
     shared = tuple(unit for unit in ours.units if unit in set(theirs.units))
@@ -246,17 +258,13 @@ def _test(
         said = f"{len(shared)} of the replicates are in both conditions, not all: not paired"
         return "welch" if asked == "auto" else asked, False, [said] if partly else []
     lone = len(ours.units) + len(theirs.units) - 2 * len(shared)
-    said = f"{lone} replicates without a partner left out"
+    said = f"{lone} replicate{'' if lone == 1 else 's'} without a partner left out"
     return "paired" if asked == "auto" else asked, True, [said] if lone else []
 
 
 def _rows(found: _Found, design: Design, plan: CompareOptions) -> Iterable[dict[str, Any]]:
     """Rows of one feature, adjusted over the conditions; positive controls are no question."""
-    pairs = [
-        _pair(found.by_condition, one.name, one.role, design, plan)
-        for one in design.others
-        if one.name in found.by_condition
-    ]
+    pairs = [_pair(found.by_condition, one.name, one.role, design, plan) for one in design.others]
     asked = [pair for pair in pairs if pair.role == "test" and pair.estimate is not None]
     family = [pair.estimate for pair in asked if pair.estimate is not None]
     together = len(family) <= MOST_TOGETHER and plan.test != "permutation"
@@ -291,7 +299,7 @@ def _row(found: _Found, pair: _Pair, design: Design, plan: CompareOptions) -> di
     estimate = _of(pair)
     one, other = pair.ours.values, pair.theirs.values
     mean, mean_reference = pair.ours.mean, pair.theirs.mean
-    standardised = hedges_g(one, other, plan.level)
+    standardised = (hedges_g_of_pairs if pair.units else hedges_g)(one, other, plan.level)
     reference = design.reference.name
     ratio = _ratio(pair, one, other, plan)
     without = _leaving_one_out(pair, one, other)
@@ -311,17 +319,17 @@ def _row(found: _Found, pair: _Pair, design: Design, plan: CompareOptions) -> di
         "percent": 100 * estimate.difference / mean_reference if mean_reference > 0 else math.nan,
         "test": _test_name(pair),
         "p": pair.p,
-        "note": "; ".join([*pair.notes, *_why_no_p(pair, found.whole, design, plan)]),
+        "note": "; ".join([*pair.notes, *_why_no_p(pair, found, design, plan)]),
         "unit": feature.unit,
         "role": pair.role,
-        "df": estimate.df,
+        "df": estimate.df if _test_name(pair).endswith(" t") else math.nan,
         "percent_low": ratio[0],
         "percent_high": ratio[1],
         "hedges_g": standardised.g,
         "hedges_g_low": standardised.low,
         "hedges_g_high": standardised.high,
         "cliffs_delta": cliffs_delta(
-            found.whole[pair.condition], found.whole.get(reference, np.zeros(0))
+            found.whole(pair.condition, pair.units), found.whole(reference, pair.units)
         ),
         "difference_of_medians": _otherwise(found, pair, pair.condition)
         - _otherwise(found, pair, reference),
@@ -333,6 +341,8 @@ def _row(found: _Found, pair: _Pair, design: Design, plan: CompareOptions) -> di
 
 def _otherwise(found: _Found, pair: _Pair, condition: str) -> float:
     """Mean of the other summary, over the replicates that are compared."""
+    if not found.otherwise:
+        return math.nan
     values = found.otherwise.get(condition, _NOTHING)
     return values.among(pair.units).mean if pair.units else values.mean
 
@@ -357,11 +367,18 @@ def _test_name(pair: _Pair) -> str:
 
 
 def _ratio(pair: _Pair, one: Numbers, other: Numbers, plan: CompareOptions) -> tuple[float, float]:
-    """Interval of the change in percent, from logarithms; only of what is above 0."""
+    """Interval of the change in percent, from logarithms; only of what is above 0.
+
+    None where the change itself, which is of the means, lies outside: the spread of the replicates
+    is so uneven that means and logarithms tell different things.
+    """
     if math.isnan(_of(pair).low) or not (np.all(one > 0) and np.all(other > 0)):
         return math.nan, math.nan
     test: TestName = "paired" if pair.units else "student" if pair.test == "student" else "welch"
     found = TESTS[test](np.log(one), np.log(other), plan.level)
+    change = pair.ours.mean / pair.theirs.mean - 1
+    if not math.expm1(found.low) <= change <= math.expm1(found.high):
+        return math.nan, math.nan
     return 100 * math.expm1(found.low), 100 * math.expm1(found.high)
 
 
@@ -378,22 +395,23 @@ def _leaving_one_out(pair: _Pair, one: Numbers, other: Numbers) -> tuple[float, 
     return float(found.min()), float(found.max())
 
 
-def _why_no_p(
-    pair: _Pair, whole: Mapping[str, Numbers], design: Design, plan: CompareOptions
-) -> Iterable[str]:
+def _why_no_p(pair: _Pair, found: _Found, design: Design, plan: CompareOptions) -> Iterable[str]:
     """Why there is no p, in plain words; nothing where there is one."""
     if not math.isnan(pair.p):
         return
     reference = design.reference.name
     if not pair.ours.n or not pair.theirs.n:
         empty = pair.condition if not pair.ours.n else reference
-        yield f"no p: {empty} has no cell with this number"
+        lone = bool(design.unit) and not design.units(empty)
+        yield f"no p: {empty} has no {'replicate' if lone else 'cell with this number'}"
         return
     if not design.unit:
         yield "no p: no replicate is known, and cells of one experiment are not independent"
-        claimed = _as_if_independent(whole[pair.condition], whole[reference], plan.level)
+        every = found.whole(pair.condition), found.whole(reference)
+        claimed = _as_if_independent(*every, plan.level)
         if claimed is not None:
-            yield f"counting each cell as a replicate would have claimed p = {claimed:.1g}"
+            each = found.feature.of.removesuffix("s")
+            yield f"counting each {each} as a replicate would have claimed p = {claimed:.1g}"
         return
     few = [
         f"{name} has {len(side.units)}"

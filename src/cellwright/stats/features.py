@@ -18,6 +18,7 @@ from cellwright.measure.counting import COUNTING_COLUMNS
 from cellwright.measure.layer import LAYER_COLUMNS
 from cellwright.measure.table import installed_features
 from cellwright.stats.design import DESIGN
+from cellwright.stats.options import Summary
 
 __all__ = ["OF_PICTURES", "Feature", "chosen", "declarations", "numbers"]
 
@@ -65,6 +66,20 @@ class Feature:
     unit: str = ""
     meaning: str = ""
     counted: str | None = None
+
+
+def summary_for(values: npt.NDArray[np.float64], asked: Summary) -> Summary:
+    """What stands for a replicate: of yes and no always the mean, which is the share.
+
+    Examples
+    --------
+    >>> summary_for(np.array([0.0, 1.0, 1.0, np.nan]), "median")
+    'mean'
+    >>> summary_for(np.array([0.0, 1.0, 2.0]), "median")
+    'median'
+    """
+    known = values[np.isfinite(values)]
+    return "mean" if np.all((known == 0) | (known == 1)) else asked
 
 
 def chosen(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from cellwright.report.answer.data import Answer, p_text, span
 from cellwright.report.table import Heading, TableCell, count_cell, number_cell, table, text_cell
 from cellwright.report.template import Markup, fill
-from cellwright.report.wording import quantity
 
 __all__ = ["next_experiment", "plates", "trends"]
 
@@ -143,5 +143,6 @@ def _plate(row: Row) -> str:
 def _needed(row: Row) -> TableCell:
     if row["n_80"] != row["n_80"]:  # NaN
         return TableCell("more than 1,000", value="1001")
-    cautious = quantity(row["n_80_cautious"])
-    return TableCell(f"{row['n_80']:,.0f} ({cautious})", value=repr(float(row["n_80"])))
+    cautious = row["n_80_cautious"]
+    most = "more than 1,000" if math.isnan(cautious) else f"{cautious:,.0f}"
+    return TableCell(f"{row['n_80']:,.0f} ({most})", value=repr(float(row["n_80"])))

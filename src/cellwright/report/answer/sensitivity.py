@@ -33,7 +33,7 @@ def sensitivity(answer: Answer) -> Markup | None:
     headings = (
         Heading("Feature"), Heading("Condition"), Heading("So"), Heading("Difference", "number"),
         Heading("Without one", "text", "Smallest and largest, whichever replicate is left out"),
-        Heading(f"With {other}", "number"), Heading("Hedges' g", "number"),
+        Heading(f"With {other}", "number", "Shares have none"), Heading("Hedges' g", "number"),
         Heading(f"{level} interval", "text", "Of Hedges' g"), Heading("Cliff's delta", "number"),
         Heading("Degrees of freedom", "number", "Of the test"),
     )  # fmt: skip
@@ -83,4 +83,6 @@ def verdict_on(row: Mapping[str, Any], other: str) -> str:
         said.append("one replicate decides its sign")
     if sign * row["difference_of_medians"] < 0:
         said.append(f"{other} tell the opposite")
+    if row["difference_of_medians"] == 0:
+        said.append(f"{other} show none")
     return "; ".join(said) or "keeps its sign"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from cellwright.core.image import Array
 from cellwright.stats.comparing import Comparison
 from cellwright.stats.design import Remark
 
-__all__ = ["Field", "Looks", "OddPage", "Read", "chosen_fields", "oddest"]
+__all__ = ["Field", "Looks", "OddPage", "Read", "chosen_fields", "frame_name", "oddest"]
 
 Read = Callable[[str, str, int], npt.NDArray[np.integer] | None]
 """Gives the labels, (Y, X), of a run, picture and frame; None where there are none."""
@@ -119,6 +120,20 @@ def chosen_fields(page: OddPage) -> list[Field]:
                 )
             )  # fmt: skip
     return found[:MOST_FIELDS]
+
+
+def frame_name(table: pd.DataFrame, row: Mapping[Any, Any] | pd.Series) -> str:
+    """What the picture of a cell is called: with run and frame, where there are several.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"image": ["a.tif", "a.tif"], "frame": [0, 1]})
+    >>> frame_name(table, {"image": "a.tif", "frame": 1})
+    'a.tif, frame 1'
+    """
+    run = f"{row['run']}/" if "run" in table and len(set(table["run"])) > 1 else ""
+    frame = f", frame {row['frame']}" if (table["frame"] != 0).any() else ""
+    return f"{run}{row['image']}{frame}"
 
 
 def oddest(table: pd.DataFrame) -> pd.DataFrame:

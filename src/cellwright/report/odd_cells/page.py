@@ -102,13 +102,14 @@ def _cells(page: OddPage) -> Markup | None:
     if not len(odd):
         return None
     shown = odd.sort_values("score", ascending=False, kind="stable").head(_MOST_ROWS)
+    several = "run" in page.table and len(set(page.table["run"])) > 1
     headings = (
         Heading("Picture"), Heading("Frame", "number"), Heading("Cell", "number"),
         Heading("Condition"), Heading("p", "number"), Heading("Doubt"), Heading("Why"),
     )  # fmt: skip
     rows = [
         (
-            text_cell(row["image"], longest=40),
+            text_cell(f"{row['run']}/{row['image']}" if several else row["image"], longest=40),
             count_cell(row["frame"]),
             count_cell(row["label"]),
             text_cell(row["condition"], longest=30),

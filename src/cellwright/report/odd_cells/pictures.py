@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from cellwright.core.image import Array
 from cellwright.report.gallery import data_address
-from cellwright.report.odd_cells.data import Looks, OddPage, Read, chosen_fields, oddest
+from cellwright.report.odd_cells.data import Looks, OddPage, Read, chosen_fields, frame_name, oddest
 from cellwright.report.outlines import LINE, nearest, png
 from cellwright.report.template import Markup, fill
 from cellwright.report.wording import counted, visible
@@ -54,7 +54,7 @@ def fields(page: OddPage) -> Markup | None:
             {
                 "picture": data_address(picture),
                 "role": field.why,
-                "name": visible(field.image),
+                "name": visible(frame_name(page.table, vars(field))),
                 "facts": f"{visible(field.condition, 40)}: {field.odd} of "
                 f"{counted(field.judged, 'cell')} odd",
                 "alternative": f"Cells of {visible(field.image, 60)}: {field.odd} odd ones in blue",
@@ -78,7 +78,7 @@ def crops(page: OddPage) -> Markup | None:
                 "picture": data_address(png(picture)),
                 "role": visible(row["condition"], 40)
                 + (f", {row['doubt']}" if row["doubt"] else ""),
-                "name": f"{visible(row['image'])}, {row['label']}",
+                "name": f"{visible(frame_name(page.table, row))}, {row['label']}",
                 "facts": visible(row["reason"]),
                 "alternative": f"Outline of cell {row['label']}: {visible(row['reason'], 80)}",
                 "judged": _beside(looks.judged) if looks and looks.judged else [],
