@@ -104,12 +104,8 @@ class _Found:
 
     def whole(self, condition: str, units: Sequence[str] = ()) -> Numbers:
         """All finite values of a condition, or of some of its replicates."""
-        ours = [
-            name == condition and (not units or unit in units) for name, unit in self.groups.keys
-        ]
-        wanted = np.array([*ours, False])[self.groups.codes]  # -1 stands for none, the last
-        found: Numbers = self.values[np.isfinite(self.values) & wanted]
-        return found
+        found: Numbers = self.values[self.groups.rows(condition, units)]
+        return found[np.isfinite(found)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,22 @@ class Groups:
 
     keys: tuple[tuple[str, str], ...]
     codes: npt.NDArray[np.int64]
+
+    @cached_property
+    def _rows(self) -> list[npt.NDArray[np.int64]]:
+        """Rows of each group."""
+        order = np.argsort(self.codes, kind="stable")
+        starts = np.searchsorted(self.codes[order], np.arange(len(self.keys) + 1))
+        return [order[first:last] for first, last in pairwise(starts)]
+
+    def rows(self, condition: str, units: Sequence[str] = ()) -> npt.NDArray[np.int64]:
+        """Rows of a condition, or of some of its replicates."""
+        found = [
+            rows
+            for (name, unit), rows in zip(self.keys, self._rows, strict=True)
+            if name == condition and (not units or unit in units)
+        ]
+        return np.concatenate([np.zeros(0, np.int64), *found])
 
 
 @dataclass(frozen=True, eq=False)

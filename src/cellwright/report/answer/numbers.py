@@ -31,11 +31,13 @@ def design(answer: Answer) -> Markup:
         Heading("Plates", "number"), Heading("Wells", "number"), Heading("Pictures", "number"),
         Heading("Cells", "number"),
     )  # fmt: skip
+    # the reference has a dose of 0, which says nothing where no other has one
+    dosed = any(one.dose is not None for one in answer.comparison.design.others)
     rows = [
         (
             text_cell(row["condition"], longest=_LONGEST),
             TableCell(row["role"]),
-            text_cell(_dose(row)),
+            text_cell(_dose(row) if dosed else ""),
             count_cell(row["n_replicates"]),
             count_cell(row["n_plates"]),
             count_cell(row["n_wells"]),
