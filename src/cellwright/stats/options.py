@@ -89,7 +89,9 @@ class CompareOptions(Options):
         description="Over the features: holm bounds the chance of any false claim, bh the share of "
         "false ones among the claims, none leaves p as it is.",
     )
-    summary: Summary = Field("mean", description="Of the cells of a replicate: mean or median.")
+    summary: Summary = Field(
+        "mean", description="Of the cells of a replicate: mean or median; a share is a share."
+    )
     level: float = Field(0.95, ge=0.5, lt=1, description="Of the intervals.")
     detect: str | None = Field(
         None,

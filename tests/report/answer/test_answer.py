@@ -276,3 +276,13 @@ def test_a_difference_of_nothing_is_called_so() -> None:
 
 def test_without_replicates_nothing_can_be_left_out() -> None:
     assert "sensitivity" not in page(answer(known=False))
+
+
+def test_methods_say_that_shares_have_no_median() -> None:
+    made = answer(summary="median")
+    assert "shares" not in " ".join(sentences(made))
+    share = replace(made.comparison.features[0], counted="1")
+    shares = replace(made.comparison, features=(share,))
+    assert "the median of the cells (shares: by themselves) of each" in " ".join(
+        sentences(replace(made, comparison=shares))
+    )
