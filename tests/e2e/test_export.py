@@ -150,10 +150,10 @@ class TestAnnData:
         assert (pixels == label).sum() == area
 
     def test_frames_and_runs_are_regions_of_their_own(self, tmp_path: Path) -> None:
-        for name in ("week1", "week2"):
+        for name, areas in {"week1": [4.0, 5.0], "week2": [6.0, 7.0]}.items():
             table_of(
                 tmp_path / f"{name}.csv", image=["m.tif"] * 2, frame=[0, 1], label=[1, 1],
-                condition=["c"] * 2, area_px=[4.0, 5.0],
+                condition=["c"] * 2, area_px=areas,
             )  # fmt: skip
         out = tmp_path / "o.h5ad"
         cellwright.export([tmp_path / "week1.csv", tmp_path / "week2.csv"], out)
