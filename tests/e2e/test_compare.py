@@ -175,6 +175,8 @@ def test_what_pictures_have_of_cells_is_not_said_of_nuclei(run: Path, tmp_path: 
     assert not features & {"coverage", "density_per_mm2", "density_per_mpx", "gap_count"}
     row = table.set_index("feature").loc["n_cells"]
     assert row["mean_reference"] == pytest.approx(6)
+    whole = cellwright.compare(other, tmp_path / "o", reference="control")
+    assert "objects nucleus are left out" in " ".join(one.text for one in whole.remarks)
 
 
 def test_a_run_of_failures_says_so(tmp_path: Path) -> None:

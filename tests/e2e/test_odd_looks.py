@@ -16,10 +16,12 @@ from tests.e2e.conftest import dealt
 import cellwright
 from cellwright.cli.app import run_app
 from cellwright.core.errors import UsageError
+from cellwright.engine.events import Listener, Message
 from cellwright.io.cells import read_table
 
 WELLS = 5
 STEPS = 150
+IN_PICTURES = "one window of brightness"
 needs_torch = pytest.mark.skipif(
     find_spec("torch") is None, reason="the extra [train] is not installed"
 )
@@ -116,6 +118,45 @@ def test_pictures_that_changed_or_are_missing_are_named(folder: Path, tmp_path: 
     with pytest.raises(UsageError, match="drug2"):
         cellwright.outliers(folder / "run", tmp_path / "o", **asked)
     assert not (tmp_path / "o").exists()
+
+
+def test_the_report_shows_odd_cells_in_their_pictures(folder: Path, tmp_path: Path) -> None:
+    run, said = tmp_path / "run", list[str]()
+    shutil.copytree(folder / "run", run)
+    with pytest.raises(UsageError, match="nobody looked for odd cells"):
+        cellwright.report(run, reference="control", images=folder / "pictures")
+    cellwright.report(run, reference="control", odd=True, images=folder / "pictures")
+    assert IN_PICTURES in (run / "report.html").read_text("utf-8")
+    cellwright.report(run, images=folder / "pictures", listener=hears(said))
+    assert IN_PICTURES in (run / "odd" / "odd.html").read_text("utf-8")
+    assert not said
+    cellwright.report(run, listener=hears(said))
+    assert IN_PICTURES not in (run / "report.html").read_text("utf-8")
+    [one] = said
+    assert "no longer in their pictures" in one
+
+
+@needs_torch
+def test_the_report_judges_again_by_looks_where_it_has_the_pictures(
+    folder: Path, tmp_path: Path
+) -> None:
+    run, said = tmp_path / "run", list[str]()
+    shutil.copytree(folder / "run", run)
+    asked: dict[str, Any] = {"reference": "control", "rate": 0.2, "images": folder / "pictures"}
+    cellwright.outliers(run, run / "odd", way="appearance", steps=20, **asked)
+    before = (run / "odd" / "outliers.csv").read_bytes()
+    cellwright.report(run, listener=hears(said))
+    [one] = said
+    assert "of before" in one
+    assert "--images" in one
+    assert "<figcaption>expected" not in (run / "report.html").read_text("utf-8")
+    cellwright.report(run, images=folder / "pictures")
+    assert "<figcaption>expected" in (run / "report.html").read_text("utf-8")
+    assert (run / "odd" / "outliers.csv").read_bytes() == before
+
+
+def hears(said: list[str]) -> Listener:
+    return lambda event: said.append(event.text) if isinstance(event, Message) else None
 
 
 def test_a_table_has_no_pictures(folder: Path, tmp_path: Path) -> None:

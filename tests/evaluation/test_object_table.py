@@ -42,9 +42,10 @@ def test_classes_and_confidences_of_objects(tmp_path: Path) -> None:
     assert told(found, "c.npy", [7]).classes.tolist() == [""]
 
 
-def test_as_a_spreadsheet_writes_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stated", ["", "sep=;\n"])
+def test_as_a_spreadsheet_writes_it(tmp_path: Path, stated: str) -> None:
     """A mark of the encoding, semicolons, the comma as decimal point, a formula as name."""
-    text = "image;label;class;confidence\n'=a.tif;1;01;0,75\n'=a.tif;2;NA;NA\n"
+    text = f"{stated}image;label;class;confidence\n'=a.tif;1;01;0,75\n'=a.tif;2;NA;NA\n"
     known = told(table(tmp_path / "o.csv", text, "utf-8-sig"), "=a.tif", [1, 2])
     assert known.classes.tolist() == ["01", "NA"]
     assert np.array_equal(known.confidence, [0.75, np.nan], equal_nan=True)

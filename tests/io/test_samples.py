@@ -41,8 +41,10 @@ def test_all_columns(tmp_path: Path, delimiter: str, mark: str) -> None:
     assert not first.exclude
 
 
-def test_decimal_comma(tmp_path: Path) -> None:
-    [row] = _samples(tmp_path, "image;condition;dose;pixel_size_um\na;x;0,5;0,325\n").rows
+@pytest.mark.parametrize("stated", ["", "sep=;\n"])
+def test_decimal_comma(tmp_path: Path, stated: str) -> None:
+    text = f"{stated}image;condition;dose;pixel_size_um\na;x;0,5;0,325\n"
+    [row] = _samples(tmp_path, text).rows
     assert (row.dose, row.pixel_size_um) == (0.5, 0.325)
 
 

@@ -27,8 +27,20 @@ def written(folder: Path, text: str) -> Path:
         "\ufeffname,size\r\nx,1.5\r\ny,2\r\n",
         "name,size\rx,1.5\ry,2\r",
         "name,size\nx,1.5,\ny,2,\n",
+        "sep=;\r\nname;size\r\nx;1,5\r\ny;2\r\n",
+        '"sep=|"\n\nname|size\nx|1.5\ny|2\n',
     ],
-    ids=["commas", "Excel in Europe", "semicolons", "tabs", "Windows", "old Mac", "commas at ends"],
+    ids=[
+        "commas",
+        "Excel in Europe",
+        "semicolons",
+        "tabs",
+        "Windows",
+        "old Mac",
+        "commas at ends",
+        "stated",
+        "bars, stated",
+    ],
 )
 def test_separators_and_ends_of_lines(tmp_path: Path, text: str) -> None:
     table = read_table(written(tmp_path, text))

@@ -1,8 +1,8 @@
 """The public functions: each verb of the command line is a thin face over one of them."""
 
-from cellwright.api.analysis import analyze, measure, report, samples, segment, segment_image
+from cellwright.api.analysis import analyze, measure, samples, segment, segment_image
 from cellwright.api.learning import join_models, train, tune
-from cellwright.api.statistics import audit, compare, export, outliers, read_audit
+from cellwright.api.statistics import audit, compare, export, outliers, read_audit, report
 from cellwright.core.image import Image
 from cellwright.core.labels import Labels, Objects
 from cellwright.datasets.check import check

@@ -1,4 +1,4 @@
-"""From pictures to a run: find, measure and report cells."""
+"""From pictures to a run: find and measure cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cellwright.core.errors import RunError, UsageError
 from cellwright.core.image import Image
 from cellwright.core.labels import Objects
 from cellwright.core.registry import find
-from cellwright.engine.events import CancelToken, Listener, Message, silent
+from cellwright.engine.events import CancelToken, Listener, silent
 from cellwright.engine.executors import MakeExecutor
 from cellwright.engine.threads import use_threads
 from cellwright.io.inputs import find_inputs
@@ -26,7 +26,7 @@ from cellwright.pipeline.run import Run
 from cellwright.pipeline.start import Stages, Start
 from cellwright.stats.options import Question
 
-__all__ = ["analyze", "measure", "report", "samples", "segment", "segment_image"]
+__all__ = ["analyze", "measure", "samples", "segment", "segment_image"]
 
 
 def analyze(
@@ -161,67 +161,6 @@ def measure(
         as_paths(inputs), Path(out), asked, execution, as_path(samples), stages, as_path(regions)
     )
     return analyze_pictures(start, listener=listener, cancel=cancel, make_executor=make_executor)
-
-
-def report(
-    runs: Inputs,
-    out: str | Path | None = None,
-    *,
-    reference: str | None = None,
-    primary: str | None = None,
-    odd: bool = False,
-    samples: str | Path | None = None,
-    statements: str | Path | None = None,
-    mixed: bool = False,
-    listener: Listener = silent,
-) -> Path:
-    """Write the report of a finished run again, or one of several that are one experiment.
-
-    Parameters
-    ----------
-    runs
-        Folders that `analyze` made.
-    out
-        Folder of the report; of one run, without, the run itself.
-    reference, primary
-        Condition that the others are compared with, and the feature that the experiment was made
-        for. Without, what was compared before (in ``answer/`` and ``odd/`` of the folder) is
-        compared again.
-    odd
-        Whether odd cells are looked for as well, against the reference.
-    samples
-        A ``samples.csv``; it goes before what the runs tell.
-    statements
-        A ``statements.toml``: what only a person can tell, for the checklist and the methods. It
-        is kept beside the report; without, the one that is there is read.
-    mixed
-        Whether runs may differ in model, options or pixel size.
-    listener
-        Is told what could not be answered again.
-
-    Returns
-    -------
-    Path
-        Of ``report.html``.
-
-    Raises
-    ------
-    UsageError
-        If there is no finished run, or what is asked makes no sense.
-    RunError
-        If another process works in the folder, or it cannot be written to.
-    """
-    from cellwright.pipeline.answers import Asking
-    from cellwright.pipeline.reporting import report_runs
-
-    question = checked_options(Question, reference=reference, primary=primary)
-    if odd and reference is None:
-        raise UsageError("--odd needs --reference: whose cells are usual?")
-    asking = Asking(question, odd, as_path(samples), mixed)
-    page, said = report_runs(as_paths(runs), as_path(out), asking, as_path(statements))
-    for text in said:
-        listener(Message("warning", text))
-    return page
 
 
 def samples(

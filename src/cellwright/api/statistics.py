@@ -1,4 +1,4 @@
-"""From runs to answers: compare conditions, find odd cells, audit, hand over the tables."""
+"""From runs to answers: compare conditions, find odd cells, report, audit, hand over the tables."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cellwright.api.arguments import Inputs, as_path, as_paths, checked_options
-from cellwright.engine.events import Listener, silent
+from cellwright.core.errors import UsageError
+from cellwright.engine.events import Listener, Message, silent
 from cellwright.engine.extras import require_train
 from cellwright.engine.threads import use_threads
+from cellwright.stats.options import Question
+from cellwright.stats.outliers.scores import APPEARANCE
 
 if TYPE_CHECKING:
     from cellwright.pipeline.audit.dealing import Dealt
@@ -18,8 +21,9 @@ if TYPE_CHECKING:
     from cellwright.pipeline.exporting import Exported
     from cellwright.pipeline.odd_cells import OddCells
     from cellwright.stats.comparing import Comparison
+    from cellwright.stats.outliers.appearance import Learn, Learner
 
-__all__ = ["audit", "compare", "export", "outliers", "read_audit"]
+__all__ = ["audit", "compare", "export", "outliers", "read_audit", "report"]
 
 
 def compare(
@@ -113,20 +117,98 @@ def outliers(
     """
     from cellwright.pipeline.odd_cells import find_in_sources
     from cellwright.stats.outliers.options import OutlierOptions
-    from cellwright.stats.outliers.scores import APPEARANCE
 
     asked = checked_options(OutlierOptions, reference=reference, **options)
-    learn = None
     if asked.way == APPEARANCE:
-        require_train(f"--way {APPEARANCE}")
-        from cellwright.learn.appearance import learn_appearance
-
-        learn = partial(learn_appearance, steps=asked.steps, listener=listener)
+        require_train(f"--way {APPEARANCE}")  # before tables are read
     with use_threads(os.cpu_count() or 1):
         return find_in_sources(
             as_paths(sources), Path(out), asked, as_path(samples),
-            images=as_path(images), learn=learn, listener=listener,
+            images=as_path(images), learner=learner_of_looks(listener), listener=listener,
         )  # fmt: skip
+
+
+def learner_of_looks(listener: Listener) -> Learner:
+    """What learns how cells look; says what to install where that is missing."""
+
+    def learner(steps: int) -> Learn:
+        require_train(f"--way {APPEARANCE}")
+        from cellwright.learn.appearance import learn_appearance
+
+        return partial(learn_appearance, steps=steps, listener=listener)
+
+    return learner
+
+
+def report(
+    runs: Inputs,
+    out: str | Path | None = None,
+    *,
+    reference: str | None = None,
+    primary: str | None = None,
+    odd: bool = False,
+    samples: str | Path | None = None,
+    images: str | Path | None = None,
+    statements: str | Path | None = None,
+    mixed: bool = False,
+    listener: Listener = silent,
+) -> Path:
+    """Write the report of a finished run again, or one of several that are one experiment.
+
+    Parameters
+    ----------
+    runs
+        Folders that `analyze` made.
+    out
+        Folder of the report; of one run, without, the run itself.
+    reference, primary
+        Condition that the others are compared with, and the feature that the experiment was made
+        for. Without, what was compared before (in ``answer/`` and ``odd/`` of the folder) is
+        compared again.
+    odd
+        Whether odd cells are looked for as well, against the reference.
+    samples
+        A ``samples.csv``; it goes before what the runs tell.
+    images
+        The pictures of the runs: odd cells are shown in them.
+    statements
+        A ``statements.toml``: what only a person can tell, for the checklist and the methods. It
+        is kept beside the report; without, the one that is there is read.
+    mixed
+        Whether runs may differ in model, options or pixel size.
+    listener
+        Is told what could not be answered again.
+
+    Returns
+    -------
+    Path
+        Of ``report.html``.
+
+    Raises
+    ------
+    UsageError
+        If there is no finished run, what is asked makes no sense, or pictures are not those of
+        the runs.
+    InputError
+        If a picture cannot be read.
+    RunError
+        If another process works in the folder, or it cannot be written to.
+    """
+    from cellwright.pipeline.answers import Asking
+    from cellwright.pipeline.reporting import report_runs
+
+    question = checked_options(Question, reference=reference, primary=primary)
+    if odd and reference is None:
+        raise UsageError("--odd needs --reference: whose cells are usual?")
+    asking = Asking(
+        question, odd, as_path(samples), mixed,
+        images=as_path(images), learner=learner_of_looks(listener), listener=listener,
+    )  # fmt: skip
+    with use_threads(os.cpu_count() or 1):
+        page, said = report_runs(as_paths(runs), as_path(out), asking, as_path(statements))
+    for text in said:
+        listener(Message("warning", text))
+    return page
 
 
 def audit(

@@ -29,7 +29,7 @@ def _run(asked: Asked) -> int:
     with progress(asked) as listener:
         page = api.report(
             asked["inputs"], asked["out"], samples=asked["samples"],
-            statements=asked["statements"], listener=listener, **options,
+            images=asked["images"], statements=asked["statements"], listener=listener, **options,
         )  # fmt: skip
     if asked["json_"]:
         print(json.dumps({"report": str(page)}))
@@ -46,6 +46,7 @@ VERB = Verb(
     paths={
         "out": "Folder of the report: needed for several runs; of one, the run itself without.",
         "samples": "samples.csv: condition, replicate, dose, … of each picture.",
+        "images": "The pictures of the runs: odd cells are shown in them.",
         "statements": "statements.toml: what only a person can tell, for the checklist and the "
         "methods.",
     },

@@ -13,7 +13,7 @@ import pandas as pd
 from cellwright.core.errors import InputError, UsageError
 from cellwright.evaluation.pairing import label_folder, named_alike
 from cellwright.io.cells import read_table
-from cellwright.io.csv_text import unescape
+from cellwright.io.csv_text import delimiter_of, unescape
 
 __all__ = ["CHANCE", "Known", "ObjectTable", "find_object_table", "read_object_table"]
 
@@ -26,7 +26,6 @@ TABLES = ("cells.csv", "classes.csv")
 _NAMES = ("image", "name")
 _TEXT = ("image", "name", "object", "class")
 _KNOWN = ("class", "confidence")
-_DELIMITERS = ",;\t"
 _BLANK = ("", "NA", "NaN", "nan")  # as R and others write that there is no number
 _KEY_BITS = 32  # labels are uint32: frame and label make one int64
 
@@ -244,10 +243,10 @@ def _read(path: Path) -> pd.DataFrame:
     if path.suffix.lower() == ".parquet":
         return read_table(path)
     with path.open(encoding="utf-8-sig") as file:
-        header = file.readline(2**20)
-    delimiter = max(_DELIMITERS, key=header.count)
+        delimiter, is_stated = delimiter_of(file.readline(2**20))
     rows = pd.read_csv(
-        path, sep=delimiter, dtype=str, keep_default_na=False, encoding="utf-8-sig",
+        path, sep=delimiter, skiprows=int(is_stated), dtype=str, keep_default_na=False,
+        encoding="utf-8-sig",
         usecols=lambda name: _wanted(unescape(str(name).strip())),
     )  # fmt: skip
     rows.columns = pd.Index([unescape(str(name).strip()) for name in rows.columns])

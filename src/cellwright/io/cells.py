@@ -14,7 +14,7 @@ import pandas as pd
 
 from cellwright.core.columns import Column
 from cellwright.core.errors import UnreadableError
-from cellwright.io.csv_text import escape, unescape
+from cellwright.io.csv_text import delimiter_of, escape, unescape
 
 __all__ = [
     "ReadColumns",
@@ -154,8 +154,8 @@ def read_table(path: Path) -> pd.DataFrame:
             with path.open("rb") as stream:
                 table: pd.DataFrame = _parquet(stream).to_pandas()
                 return table
-        delimiter = _delimiter(path)
-        table = _csv(path, delimiter)
+        delimiter, above = _delimiter(path)
+        table = _csv(path, delimiter, above)
     except (OSError, ValueError, csv.Error, pd.errors.ParserWarning) as error:
         raise UnreadableError(
             f"this table cannot be read: {_plain(error)}",
@@ -175,29 +175,31 @@ def _plain(error: Exception) -> str:
     return str(error).strip()
 
 
-def _delimiter(path: Path) -> str:
-    """What divides the cells of the header; refuses names that are there twice."""
+def _delimiter(path: Path) -> tuple[str, int]:
+    """What divides the cells, and lines above the header; refuses names that are there twice."""
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        header = next((line for line in stream if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=header.count)
+        filled = ((number, line) for number, line in enumerate(stream) if line.strip())
+        above, header = next(filled, (0, ""))
+        delimiter, is_stated = delimiter_of(header)
+        if is_stated:
+            above, header = next(filled, (0, ""))
     names = next(csv.reader([header], delimiter=delimiter), [])
     if twice := [name for name in names if name.strip() and names.count(name) > 1]:
         raise ValueError(f"the column {twice[0]!r} is there twice")
-    return delimiter
+    return delimiter, above
 
 
-def _csv(path: Path, delimiter: str) -> pd.DataFrame:
+def _csv(path: Path, delimiter: str, above: int) -> pd.DataFrame:
     with warnings.catch_warnings():
         # pandas would take the first column for names of rows, or leave the last one out
         warnings.simplefilter("error", pd.errors.ParserWarning)
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # a word among numbers
         return pd.read_csv(
-            path, sep=delimiter, index_col=False, keep_default_na=False,
+            path, sep=delimiter, skiprows=above, index_col=False, keep_default_na=False,
             dtype=dict.fromkeys(_TEXT, str),
         )  # fmt: skip
 
 
-_DELIMITERS = ",;\t"
 _UNKNOWN = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NAN", "-nan", "NULL", "null", "None")
 """How R, Excel, ImageJ, MATLAB, data bases and Python write a number that is not known."""
 _TRUTHS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}

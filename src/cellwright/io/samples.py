@@ -8,10 +8,11 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from cellwright.core.errors import UsageError
-from cellwright.io.csv_text import unescape
+from cellwright.io.csv_text import delimiter_of, unescape
 
 __all__ = ["KNOWN_COLUMNS", "Match", "SampleRow", "Samples", "is_ambiguous", "read_samples"]
 
@@ -22,7 +23,6 @@ KNOWN_COLUMNS = (
 """Columns with a meaning; all others are the user's own."""
 
 _NEEDED = ("image", "condition")
-_DELIMITERS = ",;\t"
 _LARGEST = 2**26  # bytes: a line of 100 bytes for over half a million pictures
 _YES = {"1", "yes", "y", "true", "x"}
 _NO = {"", "0", "no", "n", "false"}
@@ -249,9 +249,9 @@ def _lines(path: Path) -> tuple[str, Iterator[tuple[int, list[str]]]]:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise _usage(path, line, "the text is not UTF-8", "save it as CSV UTF-8") from error
-    first = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    return delimiter, _cells(path, text, delimiter)
+    delimiter, is_stated = delimiter_of(text.partition("\n")[0])
+    lines = _cells(path, text, delimiter)
+    return delimiter, islice(lines, int(is_stated), None)
 
 
 def _cells(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
@@ -15,11 +16,30 @@ from cellwright.engine.files import run_errors, write_atomic
 from cellwright.pipeline.tables import csv_bytes
 from cellwright.report.section import Figure
 
-__all__ = ["kept_options", "refuse_run", "write_answer"]
+__all__ = ["Kept", "kept_options", "refuse_run", "write_answer"]
 
 Asked = TypeVar("Asked", bound=Options)
 
 _FIGURES, _RUN = "figures", "run.json"
+
+
+@dataclass(frozen=True)
+class Kept(Generic[Asked]):
+    """What an earlier answer was asked.
+
+    Attributes
+    ----------
+    options
+        What was decided.
+    samples
+        Its table of pictures, where a ``samples.csv`` had told of them.
+    images
+        Whether it was given the pictures themselves.
+    """
+
+    options: Asked
+    samples: Path | None
+    images: bool
 
 
 def write_answer(
@@ -74,8 +94,8 @@ def write_answer(
 
 def kept_options(
     out: Path, record: str, form: Mapping[str, Any], options: type[Asked], pictures: str
-) -> tuple[Asked, Path | None] | None:
-    """Read what an earlier answer was asked, and its pictures where a table had told of them.
+) -> Kept[Asked] | None:
+    """Read what an earlier answer was asked.
 
     Parameters
     ----------
@@ -92,7 +112,7 @@ def kept_options(
 
     Returns
     -------
-    tuple or None
+    Kept or None
         None where there is no such record.
     """
     try:
@@ -102,7 +122,8 @@ def kept_options(
         asked = options(**found["options"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return asked, out / pictures if found.get("samples_given") else None
+    samples = out / pictures if found.get("samples_given") else None
+    return Kept(asked, samples, bool(found.get("images_given")))
 
 
 def refuse_run(out: Path) -> None:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cellwright.core.errors import CellwrightError
+from cellwright.core.errors import CellwrightError, UsageError
+from cellwright.engine.events import Listener, silent
 from cellwright.pipeline.comparison import compare_sources, kept_question
 from cellwright.pipeline.odd_cells import find_in_sources, kept_search
 from cellwright.stats.options import CompareOptions, Question
+from cellwright.stats.outliers.appearance import Learner
 from cellwright.stats.outliers.options import OutlierOptions
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ANSWER", "ODD", "Answers", "Asking", "answers_of"]
 
 ANSWER, ODD = "answer", "odd"
+_NAME_THEM = "name these with `report --images`"
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,22 @@ class Asking:
         A ``samples.csv``; it goes before what the runs tell.
     mixed
         Whether runs may differ in model, options or pixel size.
+    images
+        The pictures of the runs: odd cells are shown in them, and judged by them where they were
+        before.
+    learner
+        Gives what learns how cells look.
+    listener
+        Hears of cells that are looked at.
     """
 
     question: Question = Question()
     odd: bool = False
     samples: Path | None = None
     mixed: bool = False
+    images: Path | None = None
+    learner: Learner | None = None
+    listener: Listener = silent
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +89,15 @@ def answers_of(runs: Sequence[Path], out: Path, asking: Asking) -> Answers:
     UsageError
         If what is asked now makes no sense. What was asked before and no longer can be answered
         is said.
+    InputError
+        If a picture cannot be read.
     """
     said: list[str] = []
+    if asking.images is not None and not asking.odd and kept_search(out / ODD) is None:
+        raise UsageError(
+            "nobody looked for odd cells, and pictures are for showing these",
+            remedy="ask with --odd and --reference, or leave --images out",
+        )
     answer, told = _compared(runs, out / ANSWER, asking, said)
     odd, told_odd = _odd(runs, out / ODD, asking, said)
     return Answers(answer, odd, asking.samples or told or told_odd, tuple(said))
@@ -92,9 +112,9 @@ def _compared(
     kept = kept_question(out)
     if kept is None:
         return None, None
-    plan, samples = kept
+    samples = asking.samples or kept.samples
     try:
-        return compare_sources(runs, out, plan, asking.samples or samples), samples
+        return compare_sources(runs, out, kept.options, samples), kept.samples
     except CellwrightError as error:
         said.append(f"the comparison in {ANSWER}/ is of before: {error}")
         return None, None
@@ -103,16 +123,25 @@ def _compared(
 def _odd(
     runs: Sequence[Path], out: Path, asking: Asking, said: list[str]
 ) -> tuple[OddPage | None, Path | None]:
+    def search(options: OutlierOptions, samples: Path | None) -> OddPage | None:
+        return find_in_sources(
+            runs, out, options, asking.samples or samples,
+            images=asking.images, learner=asking.learner, listener=asking.listener,
+        ).page  # fmt: skip
+
     reference = asking.question.reference
     if asking.odd and reference is not None:
-        options = OutlierOptions(reference=reference, mixed=asking.mixed)
-        return find_in_sources(runs, out, options, asking.samples).page, None
+        return search(OutlierOptions(reference=reference, mixed=asking.mixed), None), None
     kept = kept_search(out)
     if kept is None:
         return None, None
-    options, samples = kept
     try:
-        return find_in_sources(runs, out, options, asking.samples or samples).page, samples
+        page = search(kept.options, kept.samples)
     except CellwrightError as error:
+        if asking.images is not None:
+            raise
         said.append(f"the odd cells in {ODD}/ are of before: {error}")
         return None, None
+    if kept.images and asking.images is None:
+        said.append(f"the odd cells in {ODD}/ are no longer in their pictures: {_NAME_THEM}")
+    return page, kept.samples

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cellwright.core.version import VERSION
-from cellwright.pipeline.answer_folder import kept_options, write_answer
+from cellwright.pipeline.answer_folder import Kept, kept_options, write_answer
 from cellwright.pipeline.experiment import Experiment, experiment_of
 from cellwright.stats.comparing import Comparison, compare_features
 from cellwright.stats.design import DESIGN, Remark, design_of
@@ -80,12 +80,12 @@ def compare_experiment(
     return _written(out, comparison, experiment, given=given)
 
 
-def kept_question(out: Path) -> tuple[CompareOptions, Path | None] | None:
-    """Read what an earlier comparison was asked, and its pictures where a table had told of them.
+def kept_question(out: Path) -> Kept[CompareOptions] | None:
+    """Read what an earlier comparison was asked.
 
     Returns
     -------
-    tuple or None
+    Kept or None
         None where there is no record of a comparison that this version reads.
     """
     return kept_options(out, RECORD, FORMAT, CompareOptions, PICTURES)

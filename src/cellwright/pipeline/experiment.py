@@ -144,6 +144,7 @@ def _of_run(folder: Path, name: str, kind: str | None) -> Experiment:
     run = Run(folder)
     cells, images, record = run.cells, run.images, run.record
     main = {str(entry["object"]) for entry in record.get("inputs", ()) if entry.get("object")}
+    kinds = set(cells["object"]) if "object" in cells else set()
     cells = _of_kind(cells, kind, main, folder)
     used = images[images["status"].isin(_USED)].reset_index(drop=True)
     lost = int((images["status"] == "failed").sum())
@@ -154,6 +155,8 @@ def _of_run(folder: Path, name: str, kind: str | None) -> Experiment:
             remedy="images.csv says why; analyse the pictures again",
         )
     remarks = [f"{name}: {lost} pictures failed, and are in no number"] if lost else []
+    if kind is None and (others := sorted(kinds - set(cells.get("object", ())))):
+        remarks.append(f"{name}: objects {', '.join(others)} are left out; --object names them")
     used["run"] = name
     if kind is not None and main and kind not in main:
         # densities and coverage of images.csv are those of the main kind

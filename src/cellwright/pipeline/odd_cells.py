@@ -15,7 +15,7 @@ import pandas as pd
 from cellwright.core.errors import CellwrightError, UsageError
 from cellwright.core.version import VERSION
 from cellwright.engine.events import Listener, silent
-from cellwright.pipeline.answer_folder import kept_options, write_answer
+from cellwright.pipeline.answer_folder import Kept, kept_options, write_answer
 from cellwright.pipeline.comparison import PICTURES, told_pictures
 from cellwright.pipeline.experiment import Experiment, experiment_of, names_of
 from cellwright.pipeline.odd_looks import Frames, appearance_of, frames_of, looks_of
@@ -24,7 +24,7 @@ from cellwright.report.odd_cells.data import oddest
 from cellwright.stats.comparing import Comparison, compare_features
 from cellwright.stats.design import Design, Remark, design_of
 from cellwright.stats.options import CompareOptions
-from cellwright.stats.outliers.appearance import ASPECTS, Appearance, Learn
+from cellwright.stats.outliers.appearance import ASPECTS, Appearance, Learner
 from cellwright.stats.outliers.false_alarms import FEWEST, check_rate, smallest_rate
 from cellwright.stats.outliers.finding import Cells, Found, find
 from cellwright.stats.outliers.options import USUAL_RATE, OutlierOptions
@@ -89,7 +89,7 @@ def find_in_sources(
     samples: Path | None = None,
     *,
     images: Path | None = None,
-    learn: Learn | None = None,
+    learner: Learner | None = None,
     listener: Listener = silent,
 ) -> OddCells:
     """Find odd cells in runs or tables, and write them.
@@ -106,8 +106,8 @@ def find_in_sources(
         A ``samples.csv``.
     images
         The pictures of the runs: the page shows odd cells in them.
-    learn
-        Learns what cells look like, for the way that judges by it.
+    learner
+        Gives what learns how cells look, for the way that judges by it.
     listener
         Hears of cells that are cut out of pictures.
 
@@ -138,7 +138,7 @@ def find_in_sources(
     if options.way == APPEARANCE:
         check_rate(rate, _count_groups(cells), what)  # before minutes of learning
         appearance, said = _appearance(
-            experiment, cells, options, frames, learn=learn, listener=listener
+            experiment, cells, options, frames, learner=learner, listener=listener
         )
         remarks += said
         traits = list(ASPECTS)
@@ -154,16 +154,17 @@ def find_in_sources(
     if frames is not None:
         rows = [int(row) for row in oddest(table).index]
         page = replace(page, looks=looks_of(frames, experiment, rows, found))
-    _write(out, odd, options, page, experiment.files, given=samples is not None)
+    given = {"samples_given": samples is not None, "images_given": images is not None}
+    _write(out, odd, options, page, experiment.files, given=given)
     return replace(odd, page=page)
 
 
-def kept_search(out: Path) -> tuple[OutlierOptions, Path | None] | None:
-    """Read what an earlier search was asked, and where its pictures were told of.
+def kept_search(out: Path) -> Kept[OutlierOptions] | None:
+    """Read what an earlier search was asked.
 
     Returns
     -------
-    tuple or None
+    Kept or None
         None where there is no record of a search that this version reads.
     """
     return kept_options(out, RECORD, FORMAT, OutlierOptions, PICTURES)
@@ -250,7 +251,7 @@ def _appearance(
     options: OutlierOptions,
     frames: Frames | None,
     *,
-    learn: Learn | None,
+    learner: Learner | None,
     listener: Listener,
 ) -> tuple[Appearance, list[Remark]]:
     """What the way that judges by looks judges by."""
@@ -259,12 +260,12 @@ def _appearance(
             f"the way {options.way} judges by how cells look, and by no --features",
             remedy="leave --features out, or choose another --way",
         )
-    if frames is None or learn is None:
+    if frames is None or learner is None:
         raise UsageError(
             f"the way {options.way} looks at pictures, and none are given",
             remedy="name the folder that was analysed with --images",
         )
-    return appearance_of(experiment, cells, frames, learn, listener)
+    return appearance_of(experiment, cells, frames, learner(options.steps), listener)
 
 
 def _shown_in(channel: str | None, *, judged: bool) -> Remark:
@@ -376,7 +377,7 @@ def _write(
     page: OddPage,
     read: Sequence[Path],
     *,
-    given: bool,
+    given: Mapping[str, bool],
 ) -> None:
     """Write the tables, and the page for people with its figures."""
     from cellwright.report.odd_cells.page import build_odd_page
@@ -391,7 +392,7 @@ def _write(
         "left_out": odd.what,
         "features": [one.name for one in odd.traits],
         "remarks": [vars(one) for one in odd.remarks],
-        "samples_given": given,
+        **given,
     }
     pictures = told_pictures(odd.shares.design.pictures)
     tables = {OUTLIERS: odd.table, SHARES: odd.shares.table, PICTURES: pictures}

@@ -16,7 +16,16 @@ from cellwright.measure.cell_crops import INSIDE, Crops
 from cellwright.stats.outliers.shape_space import NormalScores
 from cellwright.stats.outliers.traits import Trait
 
-__all__ = ["ASPECTS", "ASPECT_LOGS", "Appearance", "Expect", "JudgeOfLooks", "Learn", "aspects_of"]
+__all__ = [
+    "ASPECTS",
+    "ASPECT_LOGS",
+    "Appearance",
+    "Expect",
+    "JudgeOfLooks",
+    "Learn",
+    "Learner",
+    "aspects_of",
+]
 
 Numbers = npt.NDArray[np.float64]
 Maps = npt.NDArray[np.float32]
@@ -26,6 +35,8 @@ Expect = Callable[[Crops], tuple[Maps, Maps]]
 """Gives the pixels that are expected of crops, and their standard deviations, (N, Y, X) each."""
 Learn = Callable[[Crops, Sequence[Rows]], list[Expect]]
 """Learns from rows of crops, once for each part that it is given."""
+Learner = Callable[[int], Learn]
+"""Gives what learns in so many steps."""
 
 ASPECTS = (
     Trait("brightness", "times the typical"),
