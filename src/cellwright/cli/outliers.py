@@ -57,7 +57,7 @@ def _facts(done: OddCells, out: Path) -> dict[str, Any]:
 
 
 def _lines(done: OddCells) -> Iterable[str]:
-    from cellwright.report.odd_cells.data import frame_name
+    from cellwright.report.odd_cells.data import frame_names
 
     table = done.table
     yield (
@@ -76,9 +76,10 @@ def _lines(done: OddCells) -> Iterable[str]:
     for row in done.shares.table.to_dict("records"):
         p = row["note"] if row["p"] != row["p"] else f"{row['test']}, p = {row['p']:.2g}"
         yield f"share, {row['condition']}: {100 * row['difference']:+.1f} points; {p}"
+    named = frame_names(table)
     worst = judged[judged["is_outlier"]].sort_values("score", ascending=False, kind="stable")
     for row in worst.head(_SHOWN).to_dict("records"):
-        where = f"{frame_name(table, row)}, {row['object']} {row['label']}".strip(", ")
+        where = f"{named(row)}, {row['object']} {row['label']}".strip(", ")
         yield f"{where}: {row['reason']}" + (f" ({row['doubt']})" if row["doubt"] else "")
 
 

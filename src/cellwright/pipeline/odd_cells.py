@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from cellwright.pipeline.comparison import PICTURES, told_pictures
 from cellwright.pipeline.experiment import Experiment, experiment_of, names_of
 from cellwright.pipeline.odd_looks import Frames, appearance_of, frames_of, looks_of
 from cellwright.pipeline.run import Run
-from cellwright.report.odd_cells.data import oddest
+from cellwright.report.odd_cells.data import OddPage, Read, oddest
 from cellwright.stats.comparing import Comparison, compare_features
 from cellwright.stats.design import Design, Remark, design_of
 from cellwright.stats.options import CompareOptions
@@ -30,9 +29,6 @@ from cellwright.stats.outliers.finding import Cells, Found, find
 from cellwright.stats.outliers.options import USUAL_RATE, OutlierOptions
 from cellwright.stats.outliers.scores import APPEARANCE
 from cellwright.stats.outliers.traits import Trait, traits_of
-
-if TYPE_CHECKING:
-    from cellwright.report.odd_cells.data import OddPage, Read
 
 __all__ = ["OUTLIERS", "PAGE", "RECORD", "SHARES", "OddCells", "find_in_sources", "kept_search"]
 
@@ -337,8 +333,6 @@ def _shares(
 
 def _page_of(odd: OddCells, sources: Sequence[Path], found: Found, *, by_looks: bool) -> OddPage:
     """What the page for people is made of."""
-    from cellwright.report.odd_cells.data import OddPage
-
     runs = {
         name: Run(source) for name, source in zip(names_of(sources), sources, strict=True)
         if source.is_dir()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,13 +39,11 @@ from cellwright.pipeline.run_pictures import (
     plane_of_frame,
 )
 from cellwright.pipeline.score_gallery import find_pictures
+from cellwright.report.odd_cells.data import Looks, around
 from cellwright.report.preview import display_window
 from cellwright.stats.design import Remark
 from cellwright.stats.outliers.appearance import Appearance, JudgeOfLooks, Learn
 from cellwright.stats.outliers.finding import Cells, Found
-
-if TYPE_CHECKING:
-    from cellwright.report.odd_cells.data import Looks
 
 __all__ = ["Frames", "appearance_of", "frames_of", "looks_of"]
 
@@ -54,11 +52,6 @@ PHASE = "cutting out cells"
 _BOX = ("bbox_top_px", "bbox_left_px", "bbox_bottom_px", "bbox_right_px")
 _CUT_OFF = 0.02
 """Share of a cell outside of its crop from which on it is told of."""
-_RIM = 0.35
-"""Around a cell on the page, as a share of its longer side."""
-_LEAST_RIM = 2
-_COLOUR = 3
-"""Dimensions of a plane in colour."""
 
 Codes = npt.NDArray[np.int64]
 
@@ -292,34 +285,20 @@ def looks_of(
     InputError
         If a picture cannot be read.
     """
-    from cellwright.report.odd_cells.data import Looks
-
     table, boxes = where_of(experiment), boxes_of(experiment.cells)
     wanted = _by_frame(table, np.array(rows, np.int64))
     looks: dict[int, Looks] = {}
     for frame, plane, labels in frames.each(wanted):
-        whole = finite(mosaic(plane))
-        plain = whole.ndim == _COLOUR and whole.dtype == np.uint8
-        black, white = (0.0, 255.0) if plain else display_window(whole)
+        shown = display_window(finite(mosaic(plane)))
         for row in map(int, wanted[frame]):
-            window = _around(boxes[row], plane.shape)
+            top, left, bottom, right = boxes[row].tolist()
+            window = around((slice(top, bottom), slice(left, right)), plane.shape)
             own = np.asarray(labels[window]) == table["label"].iloc[row]
             if not own.any():
                 raise other_labels(frame.image)
-            looks[row] = Looks(
-                finite(np.asarray(plane[window])), own, (black, white), _judged(found, row)
-            )
+            pixels = finite(np.asarray(plane[window]))
+            looks[row] = Looks(pixels, own, shown, _judged(found, row))
     return looks
-
-
-def _around(box: Codes, shape: Sequence[int]) -> tuple[slice, slice]:
-    """A square part of a plane with a cell in its middle, as far as there is room."""
-    side = round(float((box[2:] - box[:2]).max()) * (1 + 2 * _RIM)) + 2 * _LEAST_RIM
-    starts = [
-        int(np.clip((box[axis] + box[axis + 2] - side) // 2, 0, max(shape[axis] - side, 0)))
-        for axis in (0, 1)
-    ]
-    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
 
 
 def _judged(found: Found, row: int) -> tuple[Array, Array, Array] | None:

@@ -18,7 +18,7 @@ from cellwright.io.tracing import Outline, trace_outlines
 from cellwright.report.gallery import data_address
 from cellwright.report.outlines import png
 from cellwright.report.page import content_policy, html_text
-from cellwright.report.preview import MAX_SIZE, SATURATED_PERCENT
+from cellwright.report.preview import MAX_SIZE, SATURATED_PERCENT, windowed
 from cellwright.report.template import Markup, asset, fill
 from cellwright.report.wording import visible
 
@@ -160,10 +160,7 @@ def _card(number: int, item: Item, window: tuple[float, float]) -> _Card:
 def _bytes(pixels: Array, window: tuple[float, float]) -> Bytes:
     if _is_plain_colour(pixels):
         return pixels
-    low, high = window
-    reach = high - low
-    scaled = (pixels.astype(np.float64) - low) * (255.0 / reach if reach > 0 else 0.0)
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return windowed(pixels, window)
 
 
 def _small(pixels: Bytes) -> Bytes:

@@ -16,7 +16,7 @@ from cellwright.report.outlines import nearest, outlined, png
 from cellwright.report.section import Preview
 
 __all__ = [
-    "brightness", "display_window", "fitting", "make_preview", "resized", "scale_bar",
+    "brightness", "display_window", "fitting", "make_preview", "resized", "scale_bar", "windowed",
 ]  # fmt: skip
 
 SATURATED_PERCENT = 0.35
@@ -134,8 +134,14 @@ def display_window(plane: Array) -> tuple[float, float]:
     """Grey values shown as black and as white: the percentiles 0.175 and 99.825.
 
     Large planes are sampled on a regular grid. Not finite pixels do not count; a plane
-    without any finite one gives (0, 0).
+    without any finite one gives (0, 0). Of colours, (Y, X, 3), all that their type holds; the
+    largest there is where that is no type of pictures.
     """
+    if plane.ndim == 3 and plane.dtype in (np.uint8, np.uint16):
+        return 0.0, float(np.iinfo(plane.dtype).max)
+    if plane.ndim == 3:
+        values = plane.astype(np.float64)
+        return 0.0, float(np.max(values, where=np.isfinite(values), initial=1.0))
     step = max(1, math.isqrt(max(1, plane.size // _SAMPLED_PIXELS)))
     sample = plane[::step, ::step].astype(np.float64).ravel()
     sample = sample[np.isfinite(sample)]
@@ -152,19 +158,24 @@ def brightness(plane: Array) -> tuple[Pixels, str, tuple[float, ...]]:
     """The plane as bytes, linear in the grey value, how in words, and from where to where."""
     if plane.ndim == 3 and plane.dtype == np.uint8:
         return plane, "colours as in the file", ()
-    values = plane.astype(np.float64)
-    if plane.ndim == 3 and plane.dtype == np.uint16:
-        low, high = 0.0, float(np.iinfo(np.uint16).max)
-    elif plane.ndim == 3:
-        low, high = 0.0, float(np.max(values, where=np.isfinite(values), initial=1.0))
-    else:
-        low, high = display_window(plane)
-    reach = high - low
-    scaled = (values - low) * (255.0 / reach) if reach > 0 else np.zeros_like(values)
-    scaled = np.where(np.isfinite(scaled), scaled, 0.0)
+    low, high = display_window(plane)
     window = f"black at {_grey(low)}, white at {_grey(high)}"
-    grey = (low, high) if plane.ndim == 2 and reach > 0 else ()
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8), window, grey
+    grey = (low, high) if plane.ndim == 2 and high > low else ()
+    return windowed(plane, (low, high)), window, grey
+
+
+def windowed(values: Array, window: tuple[float, float]) -> Pixels:
+    """Grey values as bytes, linear from black to white; black where they are not finite.
+
+    Examples
+    --------
+    >>> windowed(np.array([5.0, 10.0, 25.0, np.nan]), (10, 20)).tolist()
+    [0, 0, 255, 0]
+    """
+    low, high = window
+    scaled = (values.astype(np.float64) - low) * (255.0 / (high - low) if high > low else 0.0)
+    finite = np.where(np.isfinite(scaled), scaled, 0.0)
+    return np.clip(np.rint(finite), 0, 255).astype(np.uint8)
 
 
 def fitting(shape: tuple[int, ...], most: int) -> tuple[int, int]:

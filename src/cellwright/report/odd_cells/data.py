@@ -14,7 +14,17 @@ from cellwright.core.image import Array
 from cellwright.stats.comparing import Comparison
 from cellwright.stats.design import Remark
 
-__all__ = ["Field", "Looks", "OddPage", "Read", "chosen_fields", "frame_name", "oddest"]
+__all__ = [
+    "Field",
+    "Looks",
+    "OddPage",
+    "Read",
+    "around",
+    "chosen_fields",
+    "frame_names",
+    "has_several_runs",
+    "oddest",
+]
 
 Read = Callable[[str, str, int], npt.NDArray[np.integer] | None]
 """Gives the labels, (Y, X), of a run, picture and frame; None where there are none."""
@@ -24,6 +34,11 @@ EACH = 2
 MOST_FIELDS = 24
 CROPS = 24
 """Of the oddest cells."""
+_RIM = 0.35
+"""Around a cell in its crop, as a share of its longer side."""
+_LEAST_RIM = 2
+
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -122,18 +137,43 @@ def chosen_fields(page: OddPage) -> list[Field]:
     return found[:MOST_FIELDS]
 
 
-def frame_name(table: pd.DataFrame, row: Mapping[Any, Any] | pd.Series) -> str:
-    """What the picture of a cell is called: with run and frame, where there are several.
+def has_several_runs(table: pd.DataFrame) -> bool:
+    """Whether pictures are named after their run."""
+    return "run" in table and len(set(table["run"])) > 1
+
+
+def frame_names(table: pd.DataFrame) -> Callable[[Mapping[Any, Any] | pd.Series], str]:
+    """Make what names the picture of a cell: with run and frame, where there are several.
 
     Examples
     --------
-    >>> table = pd.DataFrame({"image": ["a.tif", "a.tif"], "frame": [0, 1]})
-    >>> frame_name(table, {"image": "a.tif", "frame": 1})
+    >>> name = frame_names(pd.DataFrame({"image": ["a.tif", "a.tif"], "frame": [0, 1]}))
+    >>> name({"image": "a.tif", "frame": 1})
     'a.tif, frame 1'
     """
-    run = f"{row['run']}/" if "run" in table and len(set(table["run"])) > 1 else ""
-    frame = f", frame {row['frame']}" if (table["frame"] != 0).any() else ""
-    return f"{run}{row['image']}{frame}"
+    with_run, with_frame = has_several_runs(table), bool((table["frame"] != 0).any())
+
+    def name(row: Mapping[Any, Any] | pd.Series) -> str:
+        run = f"{row['run']}/" if with_run else ""
+        return f"{run}{row['image']}" + (f", frame {row['frame']}" if with_frame else "")
+
+    return name
+
+
+def around(box: Window, shape: Sequence[int]) -> Window:
+    """Part of a picture that is shown of a cell: a square with it in the middle, if there is room.
+
+    Examples
+    --------
+    >>> around((slice(40, 50), slice(0, 10)), (100, 100))
+    (slice(34, 55, None), slice(0, 21, None))
+    """
+    side = round(max(part.stop - part.start for part in box) * (1 + 2 * _RIM)) + 2 * _LEAST_RIM
+    starts = [
+        min(max((part.start + part.stop - side) // 2, 0), max(length - side, 0))
+        for part, length in zip(box, shape, strict=False)
+    ]
+    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
 
 
 def oddest(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cellwright.core.version import VERSION
 from cellwright.report.answer.data import p_is, p_text
-from cellwright.report.odd_cells.data import OddPage
+from cellwright.report.odd_cells.data import OddPage, has_several_runs
 from cellwright.report.odd_cells.figures import cell_map, shares
 from cellwright.report.odd_cells.pictures import crops, fields
 from cellwright.report.page import TABULATOR, content_policy, html_text, inline
@@ -102,7 +102,7 @@ def _cells(page: OddPage) -> Markup | None:
     if not len(odd):
         return None
     shown = odd.sort_values("score", ascending=False, kind="stable").head(_MOST_ROWS)
-    several = "run" in page.table and len(set(page.table["run"])) > 1
+    several = has_several_runs(page.table)
     headings = (
         Heading("Picture"), Heading("Frame", "number"), Heading("Cell", "number"),
         Heading("Condition"), Heading("p", "number"), Heading("Doubt"), Heading("Why"),

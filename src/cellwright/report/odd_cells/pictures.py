@@ -11,8 +11,17 @@ from scipy import ndimage
 
 from cellwright.core.image import Array
 from cellwright.report.gallery import data_address
-from cellwright.report.odd_cells.data import Looks, OddPage, Read, chosen_fields, frame_name, oddest
+from cellwright.report.odd_cells.data import (
+    Looks,
+    OddPage,
+    Read,
+    around,
+    chosen_fields,
+    frame_names,
+    oddest,
+)
 from cellwright.report.outlines import LINE, nearest, png
+from cellwright.report.preview import windowed
 from cellwright.report.template import Markup, fill
 from cellwright.report.wording import counted, visible
 
@@ -31,15 +40,13 @@ _MORE, _LESS = (213, 94, 0), (0, 114, 178)
 """Okabe and Ito's vermilion and blue: brighter and darker than expected."""
 _FARTHEST_OFF = 6.0
 """Standard deviations that have the full colour."""
-_RIM = 0.35
-"""Around a cell in its crop, as a share of its longer side."""
 
 
 def fields(page: OddPage) -> Markup | None:
     """Whole pictures; None where no labels are known."""
     if page.read is None:
         return None
-    cards = []
+    cards, name = [], frame_names(page.table)
     for field in chosen_fields(page):
         labels = page.read(field.run, field.image, field.frame)
         if labels is None:
@@ -54,7 +61,7 @@ def fields(page: OddPage) -> Markup | None:
             {
                 "picture": data_address(picture),
                 "role": field.why,
-                "name": visible(frame_name(page.table, vars(field))),
+                "name": visible(name(vars(field))),
                 "facts": f"{visible(field.condition, 40)}: {field.odd} of "
                 f"{counted(field.judged, 'cell')} odd",
                 "alternative": f"Cells of {visible(field.image, 60)}: {field.odd} odd ones in blue",
@@ -67,7 +74,7 @@ def crops(page: OddPage) -> Markup | None:
     """The oddest cells, each with its reason; None where no labels are known."""
     if page.read is None:
         return None
-    cards = []
+    cards, name = [], frame_names(page.table)
     for number, row in oddest(page.table).iterrows():
         looks = page.looks.get(int(str(number)))
         picture = _outlined(looks) if looks is not None else _drawn(page.read, row)
@@ -78,7 +85,7 @@ def crops(page: OddPage) -> Markup | None:
                 "picture": data_address(png(picture)),
                 "role": visible(row["condition"], 40)
                 + (f", {row['doubt']}" if row["doubt"] else ""),
-                "name": f"{visible(frame_name(page.table, row))}, {row['label']}",
+                "name": f"{visible(name(row))}, {row['label']}",
                 "facts": visible(row["reason"]),
                 "alternative": f"Outline of cell {row['label']}: {visible(row['reason'], 80)}",
                 "judged": _beside(looks.judged) if looks and looks.judged else [],
@@ -95,7 +102,7 @@ def _drawn(read: Read, row: pd.Series) -> Bytes | None:
 def _outlined(looks: Looks) -> Bytes:
     """A cell in its picture, with a line around it that covers none of its pixels."""
     height, width = _filling(looks.own.shape, 2 * _CROP)
-    picture = np.asarray(nearest(_windowed(looks.pixels, looks.window), height, width))
+    picture = np.asarray(nearest(windowed(looks.pixels, looks.window), height, width))
     if picture.ndim == 2:
         picture = np.repeat(picture[..., None], 3, axis=2)
     own = np.asarray(nearest(looks.own, height, width))
@@ -110,13 +117,6 @@ def _filling(shape: tuple[int, ...], side: int) -> tuple[int, int]:
     return max(1, round(shape[0] * side / longest)), max(1, round(shape[1] * side / longest))
 
 
-def _windowed(values: Array, window: tuple[float, float]) -> Bytes:
-    low, high = window
-    reach = high - low if high > low else 1.0
-    scaled = (values.astype(np.float64) - low) * (255 / reach)
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-
-
 def _beside(judged: tuple[Array, Array, Array]) -> list[dict[str, str]]:
     """What was seen of a cell, what was expected, both in one window; and how they differ."""
     seen, expected, off = judged
@@ -126,7 +126,7 @@ def _beside(judged: tuple[Array, Array, Array]) -> list[dict[str, str]]:
     white, ends = np.array(_GROUND), np.where(share > 0, np.array(_MORE), np.array(_LESS))
     tinted = np.rint(white + np.abs(share) * (ends - white)).astype(np.uint8)
     shown = {
-        "seen": _windowed(seen, window), "expected": _windowed(expected, window), "off": tinted,
+        "seen": windowed(seen, window), "expected": windowed(expected, window), "off": tinted,
     }  # fmt: skip
     return [{"title": name, "picture": data_address(png(one))} for name, one in shown.items()]
 
@@ -168,14 +168,9 @@ def _crop(labels: Integers, label: int) -> npt.NDArray[np.uint8] | None:
     place: Any = found[label - 1] if 0 < label <= len(found) else None
     if place is None:
         return None
-    rows, columns = place
-    side = max(rows.stop - rows.start, columns.stop - columns.start)
-    half = int(side * (0.5 + _RIM)) + 2
-    middle = [(part.start + part.stop) // 2 for part in (rows, columns)]
-    padded = np.pad(labels, half)
-    window = padded[middle[0] : middle[0] + 2 * half, middle[1] : middle[1] + 2 * half]
+    window = labels[around(place, labels.shape)]
     picture = np.full((*window.shape, 3), _GROUND, np.uint8)
     picture[window > 0] = _OTHER
     picture[_edges(window)] = _BORDER
     picture[window == label] = _ODD
-    return np.asarray(nearest(picture, _CROP, _CROP), np.uint8)
+    return np.asarray(nearest(picture, *_filling(window.shape, _CROP)), np.uint8)
