@@ -143,10 +143,9 @@ def judged(table: pd.DataFrame, crops: Crops, steps: int) -> Iterator[tuple[str,
 
 def described(table: pd.DataFrame, names: list[str]) -> Cells:
     """What is known of the cells."""
-    traits = traits_of(table, names)
     return Cells(
-        table[names].to_numpy(np.float64), tuple(names), tuple(one.unit for one in traits),
-        tuple(one.is_bounded for one in traits), (table["kind"] == "usual").to_numpy(),
+        table[names].to_numpy(np.float64), tuple(traits_of(table, names)),
+        (table["kind"] == "usual").to_numpy(),
         table["well"].to_numpy(np.int64), np.ones(len(table), bool),
     )  # fmt: skip
 

@@ -17,11 +17,12 @@ import pandas as pd
 
 from cellwright.stats.outliers.false_alarms import smallest_rate
 from cellwright.stats.outliers.finding import Cells, find
+from cellwright.stats.outliers.traits import Trait
 
 Numbers = npt.NDArray[np.float64]
 
 FEATURES = ("area", "perimeter", "equivalent_diameter", "aspect_ratio", "extent")
-BOUNDED = (False, False, False, False, True)
+TRAITS = tuple(Trait(name, is_bounded=name == "extent") for name in FEATURES)
 RATES = (0.01, 0.05, 0.12)
 CELLS = (30, 90)
 """Of a well, from and to."""
@@ -66,8 +67,7 @@ def _split(
     values = np.exp(logs[random.integers(len(pool), size=of.size)] + moved[of])
     is_reference = of < wells
     cells = Cells(
-        values, FEATURES, ("",) * len(FEATURES), BOUNDED, is_reference, of,
-        np.ones(of.size, bool),
+        values, TRAITS, is_reference, of, np.ones(of.size, bool),
     )  # fmt: skip
     found = find(cells, max(RATES), "surprise", "wells")
     new = found.p[~is_reference]

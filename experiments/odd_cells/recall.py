@@ -40,8 +40,7 @@ def main() -> None:
     traits = traits_of(table)
     cells = Cells(
         table[[one.name for one in traits]].to_numpy(np.float64),
-        tuple(one.name for one in traits), tuple(one.unit for one in traits),
-        tuple(one.is_bounded for one in traits), (table["kind"] == "usual").to_numpy(),
+        tuple(traits), (table["kind"] == "usual").to_numpy(),
         table["well"].to_numpy(np.int64), np.ones(len(table), bool),
     )  # fmt: skip
     rows = []

@@ -119,16 +119,14 @@ def outliers(
     from cellwright.stats.outliers.options import OutlierOptions
 
     asked = checked_options(OutlierOptions, reference=reference, **options)
-    if asked.way == APPEARANCE:
-        require_train(f"--way {APPEARANCE}")  # before tables are read
     with use_threads(os.cpu_count() or 1):
         return find_in_sources(
             as_paths(sources), Path(out), asked, as_path(samples),
-            images=as_path(images), learner=learner_of_looks(listener), listener=listener,
+            images=as_path(images), learner=_learner_of_looks(listener), listener=listener,
         )  # fmt: skip
 
 
-def learner_of_looks(listener: Listener) -> Learner:
+def _learner_of_looks(listener: Listener) -> Learner:
     """What learns how cells look; says what to install where that is missing."""
 
     def learner(steps: int) -> Learn:
@@ -202,7 +200,7 @@ def report(
         raise UsageError("--odd needs --reference: whose cells are usual?")
     asking = Asking(
         question, odd, as_path(samples), mixed,
-        images=as_path(images), learner=learner_of_looks(listener), listener=listener,
+        images=as_path(images), learner=_learner_of_looks(listener), listener=listener,
     )  # fmt: skip
     with use_threads(os.cpu_count() or 1):
         page, said = report_runs(as_paths(runs), as_path(out), asking, as_path(statements))

@@ -7,7 +7,7 @@ only odd cells have does not pass through the few numbers, and is missing in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from itertools import pairwise
@@ -21,7 +21,7 @@ from torch.nn.functional import avg_pool2d, silu
 
 from cellwright.engine.events import Listener, PhaseFinished, PhaseStarted, StepFinished, silent
 from cellwright.engine.threads import threads
-from cellwright.measure.cell_crops import INSIDE, SIDE, Crops
+from cellwright.measure.cell_crops import INSIDE, SIDE, Crops, Expect, Maps
 
 __all__ = ["learn_appearance"]
 
@@ -53,8 +53,6 @@ _TOLD = 20
 """Times that a listener hears of a network and that it is tried, if it takes so many steps."""
 
 Rows = npt.NDArray[np.int64]
-Maps = npt.NDArray[np.float32]
-Expect = Callable[[Crops], tuple[Maps, Maps]]
 
 
 class Returning(nn.Module):
@@ -118,14 +116,16 @@ def learn_appearance(
         networks = [Returning() for _ in parts]
     before = torch.get_num_threads()
     # each network with one thread: sums would else depend on how many there are
-    with ThreadPoolExecutor(threads(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        waiting = [
-            pool.submit(_learn, network, crops, rows, steps, listener)
-            for network, rows in zip(networks, parts, strict=True)
-        ]
-        for one in waiting:
-            one.result()
-    torch.set_num_threads(before)
+    try:
+        with ThreadPoolExecutor(threads(), "learn", torch.set_num_threads, (1,)) as pool:
+            waiting = [
+                pool.submit(_learn, network, crops, rows, steps, listener)
+                for network, rows in zip(networks, parts, strict=True)
+            ]
+            for one in waiting:
+                one.result()
+    finally:
+        torch.set_num_threads(before)
     listener(PhaseFinished(PHASE))
     return [_expecting(network.eval()) for network in networks]
 

@@ -6,6 +6,7 @@ experiment can be put side by side, pixel by pixel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,9 @@ __all__ = [
     "SIDE",
     "Crop",
     "Crops",
+    "Expect",
     "Light",
+    "Maps",
     "Place",
     "Scale",
     "crop_cell",
@@ -45,7 +48,6 @@ _AROUND_SHARE = 0.25
 INSIDE = 0.5
 """Share of a crop's pixel that lies in the cell, from which on it shows the cell."""
 
-Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 
@@ -112,8 +114,8 @@ class Crop:
         Share of the cell that the crop has no room for.
     """
 
-    pixels: Floats
-    mask: Floats
+    pixels: Maps
+    mask: Maps
     brightness: float
     outside: float
 
@@ -152,6 +154,11 @@ class Crops:
     def taken(self, rows: npt.NDArray[np.int64]) -> Crops:
         """Some of them."""
         return Crops(self.pixels[rows], self.masks[rows], self.brightness[rows], self.outside[rows])
+
+
+Maps = npt.NDArray[np.float32]
+Expect = Callable[[Crops], tuple[Maps, Maps]]
+"""Gives the pixels that are expected of crops, and their standard deviations, (N, Y, X) each."""
 
 
 def grey(plane: Array) -> Array:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cellwright.core.errors import CellwrightError, UsageError
 from cellwright.engine.events import Listener, silent
+from cellwright.pipeline.answer_folder import Kept
 from cellwright.pipeline.comparison import compare_sources, kept_question
 from cellwright.pipeline.odd_cells import find_in_sources, kept_search
 from cellwright.stats.options import CompareOptions, Question
@@ -93,13 +94,14 @@ def answers_of(runs: Sequence[Path], out: Path, asking: Asking) -> Answers:
         If a picture cannot be read.
     """
     said: list[str] = []
-    if asking.images is not None and not asking.odd and kept_search(out / ODD) is None:
+    kept = kept_search(out / ODD)
+    if asking.images is not None and not asking.odd and kept is None:
         raise UsageError(
             "nobody looked for odd cells, and pictures are for showing these",
             remedy="ask with --odd and --reference, or leave --images out",
         )
     answer, told = _compared(runs, out / ANSWER, asking, said)
-    odd, told_odd = _odd(runs, out / ODD, asking, said)
+    odd, told_odd = _odd(runs, out / ODD, asking, kept, said)
     return Answers(answer, odd, asking.samples or told or told_odd, tuple(said))
 
 
@@ -121,7 +123,11 @@ def _compared(
 
 
 def _odd(
-    runs: Sequence[Path], out: Path, asking: Asking, said: list[str]
+    runs: Sequence[Path],
+    out: Path,
+    asking: Asking,
+    kept: Kept[OutlierOptions] | None,
+    said: list[str],
 ) -> tuple[OddPage | None, Path | None]:
     def search(options: OutlierOptions, samples: Path | None) -> OddPage | None:
         return find_in_sources(
@@ -132,7 +138,6 @@ def _odd(
     reference = asking.question.reference
     if asking.odd and reference is not None:
         return search(OutlierOptions(reference=reference, mixed=asking.mixed), None), None
-    kept = kept_search(out)
     if kept is None:
         return None, None
     try:

@@ -231,9 +231,7 @@ def _cells(
     values = [pd.to_numeric(table[one.name], errors="coerce") for one in traits]
     return Cells(
         np.column_stack([one.to_numpy(np.float64, na_value=np.nan) for one in values]),
-        tuple(one.name for one in traits),
-        tuple(one.unit for one in traits),
-        tuple(one.is_bounded for one in traits),
+        tuple(traits),
         reference,
         own,
         judged,
@@ -301,8 +299,8 @@ def _table(
     if _BORDER in table:
         reason[table[_BORDER].isin([True]).to_numpy(bool)] = _CUT
     missing = ~np.isfinite(cells.values)
-    for place, name in enumerate(cells.names):
-        reason[missing[:, place] & ~judged & (reason == "")] = _UNMEASURED.format(name)
+    for place, one in enumerate(cells.traits):
+        reason[missing[:, place] & ~judged & (reason == "")] = _UNMEASURED.format(one.name)
     columns = {
         "image": table["image"] if "image" in table else np.full(count, "", dtype=object),
         "frame": table["frame"] if "frame" in table else np.zeros(count, np.int64),

@@ -15,7 +15,7 @@ from cellwright.core.errors import UsageError
 from cellwright.stats.design import Design, Remark
 from cellwright.stats.effect_size import cliffs_delta, hedges_g, hedges_g_of_pairs
 from cellwright.stats.estimate import FEWEST, TESTS, Estimate, TestName, welch
-from cellwright.stats.features import Feature, chosen, numbers, summary_for
+from cellwright.stats.features import Feature, chosen, is_share, numbers
 from cellwright.stats.many_to_one import adjusted, reach
 from cellwright.stats.multiplicity import over_features
 from cellwright.stats.options import Asked, CompareOptions, Summary
@@ -172,10 +172,11 @@ def compare_features(
 def _found(feature: Feature, groups: Groups, table: pd.DataFrame, plan: CompareOptions) -> _Found:
     values = numbers(feature, table)
     _check_size(feature, values)
-    summary = summary_for(values, plan.summary)
-    other: Summary = "mean" if summary == "median" else "median"
-    otherwise = values_of(groups, values, other) if summary_for(values, other) == other else {}
-    return _Found(feature, values_of(groups, values, summary), otherwise, groups, values)
+    if is_share(values):
+        return _Found(feature, values_of(groups, values, "mean"), {}, groups, values)
+    other: Summary = "mean" if plan.summary == "median" else "median"
+    by_condition = values_of(groups, values, plan.summary)
+    return _Found(feature, by_condition, values_of(groups, values, other), groups, values)
 
 
 def _check_size(feature: Feature, values: Numbers) -> None:
@@ -318,7 +319,7 @@ def _row(found: _Found, pair: _Pair, design: Design, plan: CompareOptions) -> di
         "note": "; ".join([*pair.notes, *_why_no_p(pair, found, design, plan)]),
         "unit": feature.unit,
         "role": pair.role,
-        "df": estimate.df if _test_name(pair).endswith(" t") else math.nan,
+        "df": math.nan if math.isnan(pair.p) or pair.test == "permutation" else estimate.df,
         "percent_low": ratio[0],
         "percent_high": ratio[1],
         "hedges_g": standardised.g,

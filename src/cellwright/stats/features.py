@@ -18,9 +18,8 @@ from cellwright.measure.counting import COUNTING_COLUMNS
 from cellwright.measure.layer import LAYER_COLUMNS
 from cellwright.measure.table import installed_features
 from cellwright.stats.design import DESIGN
-from cellwright.stats.options import Summary
 
-__all__ = ["OF_PICTURES", "Feature", "chosen", "declarations", "numbers"]
+__all__ = ["OF_PICTURES", "Feature", "chosen", "declarations", "is_share", "numbers"]
 
 Of = Literal["cells", "pictures"]
 
@@ -68,18 +67,16 @@ class Feature:
     counted: str | None = None
 
 
-def summary_for(values: npt.NDArray[np.float64], asked: Summary) -> Summary:
-    """What stands for a replicate: of yes and no always the mean, which is the share.
+def is_share(values: npt.NDArray[np.float64]) -> bool:
+    """Whether values are yes and no: of a replicate stands their mean, the share, and no median.
 
     Examples
     --------
-    >>> summary_for(np.array([0.0, 1.0, 1.0, np.nan]), "median")
-    'mean'
-    >>> summary_for(np.array([0.0, 1.0, 2.0]), "median")
-    'median'
+    >>> is_share(np.array([0.0, 1.0, 1.0, np.nan])), is_share(np.array([0.0, 1.0, 2.0]))
+    (True, False)
     """
     known = values[np.isfinite(values)]
-    return "mean" if np.all((known == 0) | (known == 1)) else asked
+    return bool(np.all((known == 0) | (known == 1)))
 
 
 def chosen(

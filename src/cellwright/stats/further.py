@@ -11,7 +11,7 @@ import pandas as pd
 from cellwright.stats.comparing import Comparison
 from cellwright.stats.design import Remark
 from cellwright.stats.dose_series import response_table, trend_table
-from cellwright.stats.features import numbers, summary_for
+from cellwright.stats.features import is_share, numbers
 from cellwright.stats.next_experiment import planned, power_table
 from cellwright.stats.plates import (
     PLATE_COLUMNS,
@@ -70,7 +70,7 @@ def _of_plates(
     for feature in comparison.features:
         table, of = (cells, pictures) if feature.of == "cells" else (design.pictures, of_pictures)
         values = numbers(feature, table)
-        summary = summary_for(values, plan.summary)
+        summary = "mean" if is_share(values) else plan.summary
         wells = well_rows(layout, feature, values, of, summary)
         every.append(wells[wells["n"] > 0])
         is_primary = feature.name == plan.primary

@@ -279,10 +279,6 @@ def test_without_replicates_nothing_can_be_left_out() -> None:
 
 
 def test_methods_say_that_shares_have_no_median() -> None:
-    made = answer(summary="median")
-    assert "shares" not in " ".join(sentences(made))
-    share = replace(made.comparison.features[0], counted="1")
-    shares = replace(made.comparison, features=(share,))
-    assert "the median of the cells (shares: by themselves) of each" in " ".join(
-        sentences(replace(made, comparison=shares))
-    )
+    said = " ".join(sentences(answer(summary="median")))
+    assert "the median of the cells (yes and no: by the share of yes) of each" in said
+    assert "yes and no" not in " ".join(sentences(answer()))

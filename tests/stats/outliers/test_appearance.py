@@ -9,16 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from cellwright.measure.cell_crops import SIDE, Crops
-from cellwright.stats.outliers.appearance import (
-    ASPECTS,
-    Appearance,
-    Expect,
-    JudgeOfLooks,
-    Maps,
-    aspects_of,
-)
+from cellwright.measure.cell_crops import SIDE, Crops, Expect, Maps
+from cellwright.stats.outliers.appearance import ASPECTS, Appearance, JudgeOfLooks, aspects_of
 from cellwright.stats.outliers.finding import Cells, find
+from cellwright.stats.outliers.traits import Trait
 
 Rows = npt.NDArray[np.int64]
 WELLS, EACH = 12, 40
@@ -77,7 +71,7 @@ def experiment() -> tuple[Cells, Appearance, npt.NDArray[np.str_]]:
     count = len(kinds)
     cells = Cells(
         np.column_stack([random.normal(300, 20, count), random.uniform(0.8, 0.9, count)]),
-        ("area_px", "solidity"), ("px", "1"), (False, True), kinds == "usual",
+        (Trait("area_px", "px"), Trait("solidity", "1", is_bounded=True)), kinds == "usual",
         np.arange(count) % WELLS, np.ones(count, bool),
     )  # fmt: skip
     return cells, Appearance(crops, np.arange(count), by_mean), kinds

@@ -15,7 +15,7 @@ from cellwright.simulate.monolayer import simulate_monolayer
 from cellwright.simulate.odd_cells import ODD, odd_cell
 from cellwright.stats.outliers.finding import Cells, find
 from cellwright.stats.outliers.scores import WAYS, WayName
-from cellwright.stats.outliers.traits import traits_of
+from cellwright.stats.outliers.traits import Trait, traits_of
 
 FEATURES = {name: loaded_features()[name] for name in ("shape", "hull", "position")}
 
@@ -42,8 +42,7 @@ def cells_of(table: pd.DataFrame) -> Cells:
     traits = traits_of(table)
     return Cells(
         table[[one.name for one in traits]].to_numpy(np.float64),
-        tuple(one.name for one in traits), tuple(one.unit for one in traits),
-        tuple(one.is_bounded for one in traits), (table["kind"] == "usual").to_numpy(),
+        tuple(traits), (table["kind"] == "usual").to_numpy(),
         table["well"].to_numpy(np.int64), np.ones(len(table), bool),
     )  # fmt: skip
 
@@ -112,7 +111,7 @@ def test_too_few_cells_are_refused(table: pd.DataFrame) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_equal_cells_teach_nothing_and_one_feature_that_varies_is_enough(way: WayName) -> None:
     cells = Cells(
-        np.ones((90, 3)), ("a", "b", "c"), ("", "", ""), (False,) * 3, np.ones(90, bool),
+        np.ones((90, 3)), (Trait("a"), Trait("b"), Trait("c")), np.ones(90, bool),
         np.repeat(np.arange(9), 10), np.ones(90, bool),
     )  # fmt: skip
     with pytest.raises(UsageError, match="all cells of the reference are equal"):

@@ -89,7 +89,7 @@ def sentences(answer: Answer) -> Iterable[str]:
         return
     yield (
         f"{_features(answer)} summarised by the {plan.summary} of {_of_what(answer)}"
-        f"{_but_shares(answer)} of each "
+        f"{'' if plan.summary == 'mean' else ' (yes and no: by the share of yes)'} of each "
         f"replicate ({visible(design.unit)}), the unit of analysis. Conditions were compared with "
         f"{reference}{_by_tests(answer)}{_intervals(answer)}."
     )
@@ -113,12 +113,6 @@ def _of_what(answer: Answer) -> str:
     if kinds == {"cells"}:
         return "the cells"
     return "the pictures" if kinds == {"pictures"} else "the cells (of counts: of the pictures)"
-
-
-def _but_shares(answer: Answer) -> str:
-    """Shares have no median."""
-    shares = any(one.counted is not None for one in answer.comparison.features)
-    return " (shares: by themselves)" if shares and answer.comparison.plan.summary != "mean" else ""
 
 
 def _intervals(answer: Answer) -> str:

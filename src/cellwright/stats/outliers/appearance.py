@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from cellwright.measure.cell_crops import INSIDE, Crops
+from cellwright.measure.cell_crops import INSIDE, Crops, Expect, Maps
 from cellwright.stats.outliers.shape_space import NormalScores
 from cellwright.stats.outliers.traits import Trait
 
@@ -20,7 +20,6 @@ __all__ = [
     "ASPECTS",
     "ASPECT_LOGS",
     "Appearance",
-    "Expect",
     "JudgeOfLooks",
     "Learn",
     "Learner",
@@ -28,11 +27,8 @@ __all__ = [
 ]
 
 Numbers = npt.NDArray[np.float64]
-Maps = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
-Expect = Callable[[Crops], tuple[Maps, Maps]]
-"""Gives the pixels that are expected of crops, and their standard deviations, (N, Y, X) each."""
 Learn = Callable[[Crops, Sequence[Rows]], list[Expect]]
 """Learns from rows of crops, once for each part that it is given."""
 Learner = Callable[[int], Learn]
@@ -144,23 +140,38 @@ class Appearance:
         (N,) row in `crops` of each cell; -1 where there is none.
     learn
         Learns what is to be expected.
+    traits
+        By what a cell is judged.
+    least
+        How many are named as reason, however near they are: the farthest alone may decide.
     """
 
     crops: Crops
     place: Rows
     learn: Learn
+    traits: tuple[Trait, ...] = ASPECTS
+    least: int = 1
 
-    def judges(self, parts: Sequence[Rows]) -> list[JudgeOfLooks]:
-        """Learn from each part of the cells, given by their numbers."""
+    def can_judge(self) -> npt.NDArray[np.bool_]:
+        """Which cells have a crop."""
+        return self.place >= 0
+
+    def judges(self, taught: Sequence[Rows]) -> tuple[tuple[bool, ...], Sequence[JudgeOfLooks]]:
+        """Learn from parts of the reference, given by their numbers.
+
+        Returns
+        -------
+        tuple
+            Which aspects are compared by their logarithm, and a judge for each part.
+        """
         found = []
-        for rows, expect in zip(
-            parts, self.learn(self.crops, [self.place[rows] for rows in parts]), strict=True
-        ):
+        parts = self.learn(self.crops, [self.place[rows] for rows in taught])
+        for rows, expect in zip(taught, parts, strict=True):
             sample = rows[np.unique(np.linspace(0, len(rows) - 1, _MOST_KNOWN).astype(np.int64))]
-            known = _aspects(self.crops, self.place[sample], expect)
-            scale = NormalScores.of(known, ASPECT_LOGS)
+            seen = _aspects(self.crops, self.place[sample], expect)
+            scale = NormalScores.of(seen, ASPECT_LOGS)
             found.append(JudgeOfLooks(self.crops, self.place, expect, scale))
-        return found
+        return ASPECT_LOGS, found
 
 
 def _aspects(crops: Crops, rows: Rows, expect: Expect) -> Numbers:

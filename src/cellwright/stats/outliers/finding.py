@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from cellwright.core.errors import UsageError
-from cellwright.stats.outliers.appearance import ASPECT_LOGS, ASPECTS, Appearance
+from cellwright.stats.outliers.appearance import Appearance
+from cellwright.stats.outliers.by_features import ByFeatures, logs_of
 from cellwright.stats.outliers.false_alarms import calibrated, check_rate
 from cellwright.stats.outliers.reasons import doubts_of, reasons
-from cellwright.stats.outliers.scores import WAYS, WayName
-from cellwright.stats.outliers.shape_space import NormalScores, is_logarithmic
+from cellwright.stats.outliers.scores import Judge, WayName
+from cellwright.stats.outliers.shape_space import NormalScores
 from cellwright.stats.outliers.traits import Trait
 
 __all__ = ["Cells", "Found", "find"]
 
 Numbers = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
-
-Judge = Callable[[Codes], tuple[Numbers, Numbers]]
-"""From numbers of cells to their scores (M,), and to the traits (M, F) that these are of."""
 
 FOLDS = 5
 """Parts of the reference that are left out in turn; fewer where there are fewer groups."""
@@ -39,8 +38,8 @@ class Cells:
     ----------
     values
         (N, F) features.
-    names, units, bounded
-        Of each feature: its name, its unit, and whether there is a largest value.
+    traits
+        What the features are.
     is_reference
         (N,) bool.
     groups
@@ -52,13 +51,29 @@ class Cells:
     """
 
     values: Numbers
-    names: tuple[str, ...]
-    units: tuple[str, ...]
-    bounded: tuple[bool, ...]
+    traits: tuple[Trait, ...]
     is_reference: npt.NDArray[np.bool_]
     groups: Codes
     judged: npt.NDArray[np.bool_]
     confidence: Numbers | None = None
+
+
+class Basis(Protocol):
+    """By what cells are judged: columns of their table, or what they look like."""
+
+    @property
+    def traits(self) -> tuple[Trait, ...]:
+        """What a cell's reasons name."""
+
+    @property
+    def least(self) -> int:
+        """How many of them are named, however near they are."""
+
+    def can_judge(self) -> npt.NDArray[np.bool_]:
+        """Which of all cells, (N,)."""
+
+    def judges(self, taught: Sequence[Codes]) -> tuple[tuple[bool, ...], Sequence[Judge]]:
+        """Which traits are compared by their logarithm, and a judge for each part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +133,8 @@ def find(
     UsageError
         If there are too few cells or groups for the rate, or all cells of the reference are equal.
     """
-    finite = np.isfinite(cells.values).all(axis=1)
-    whole = (finite if appearance is None else appearance.place >= 0) & cells.judged
+    basis: Basis = appearance or ByFeatures(cells.values, cells.traits, way)
+    whole = basis.can_judge() & cells.judged
     known = np.flatnonzero(whole & cells.is_reference & (cells.groups > _ALONE))
     if known.size < FEWEST_CELLS:
         raise UsageError(
@@ -135,18 +150,8 @@ def find(
     judge = np.full(len(whole), -1)
     judge[known], judge[others] = groups % parts, cells.groups[others] % parts
     taught = [known[groups % parts != part] for part in range(parts)]
-    if appearance is None:
-        if not np.ptp(cells.values[known], axis=0).any():
-            raise UsageError(
-                "all cells of the reference are equal: what is usual cannot be told",
-                remedy="look whether the columns that are judged by are measurements",
-            )
-        traits, logs = _features(cells, known)
-        judges: Sequence[Judge] = [_by_features(cells, logs, rows, way) for rows in taught]
-    else:
-        traits, logs = ASPECTS, ASPECT_LOGS
-        judges = appearance.judges(taught)
-    score, values = np.full(len(whole), np.nan), np.full((len(whole), len(traits)), np.nan)
+    logs, judges = basis.judges(taught)
+    score, values = np.full(len(whole), np.nan), np.full((len(whole), len(basis.traits)), np.nan)
     for part, scored in enumerate(judges):
         judged = np.flatnonzero(judge == part)
         score[judged], values[judged] = scored(judged)
@@ -155,13 +160,10 @@ def find(
     normal = np.full(values.shape, np.nan)
     normal[whole] = NormalScores.of(values[known], logs)(values[whole])
     unlike = np.flatnonzero(whole & (p <= rate))
-    said = reasons(
-        normal[unlike], values[unlike], [one.name for one in traits], [one.unit for one in traits],
-        least=0 if appearance is None else 1,
-    )  # fmt: skip
-    shapes = normal[unlike] if appearance is None else _shapes(cells, known, unlike)
+    said = reasons(normal[unlike], values[unlike], basis.traits, least=basis.least)
     confidence = cells.confidence[unlike] if cells.confidence is not None else None
-    hints = doubts_of(shapes, cells.names, confidence)
+    names = [one.name for one in cells.traits]
+    hints = doubts_of(_shapes(cells, known, unlike), names, confidence)
     reason, doubt = [""] * len(whole), [""] * len(whole)
     for row, text, hint in zip(unlike, said, hints, strict=True):
         reason[row], doubt[row] = text, hint
@@ -169,38 +171,12 @@ def find(
     return Found(score, p, places, reason, doubt, calibration.groups, judges, judge)
 
 
-def _features(cells: Cells, known: Codes) -> tuple[tuple[Trait, ...], tuple[bool, ...]]:
-    """What cells are judged by where that is columns, and which are compared by logarithms."""
-    traits = tuple(
-        Trait(*told) for told in zip(cells.names, cells.units, cells.bounded, strict=True)
-    )
-    return traits, tuple(
-        is_logarithmic(column, bounded)
-        for column, bounded in zip(cells.values[known].T, cells.bounded, strict=True)
-    )
-
-
-def _by_features(cells: Cells, logs: Sequence[bool], rows: Codes, way: WayName) -> Judge:
-    """A function that scores cells by their features, learnt from some of them."""
-    known, chosen = cells.values[rows], WAYS[way]
-    if chosen.plain:
-        middle = known.mean(axis=0)
-        spread = np.maximum(known.std(axis=0), 1e-12)
-
-        def scale(values: Numbers) -> Numbers:
-            return np.asarray((values - middle) / spread)
-    else:
-        scale = NormalScores.of(known, logs)
-    score = chosen.fit(scale(known))
-    return lambda judged: (score(scale(cells.values[judged])), cells.values[judged])
-
-
 def _shapes(cells: Cells, known: Codes, rows: Codes) -> Numbers:
-    """Normal scores of the features of cells that were judged by other things."""
-    finite = known[np.isfinite(cells.values[known]).all(axis=1)]
-    if not finite.size:
-        return np.zeros((len(rows), len(cells.names)))
-    return NormalScores.of(cells.values[finite], _features(cells, finite)[1])(cells.values[rows])
+    """Normal scores of the features: they tell errors of outlines, whatever judges."""
+    finite = cells.values[known][np.isfinite(cells.values[known]).all(axis=1)]
+    if not len(finite):
+        return np.zeros((len(rows), len(cells.traits)))
+    return NormalScores.of(finite, logs_of(finite, cells.traits))(cells.values[rows])
 
 
 def _places(normal: Numbers, reference: npt.NDArray[np.bool_]) -> Numbers:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from cellwright.stats.outliers.traits import Trait
+
 __all__ = ["Doubts", "doubts_of", "reasons"]
 
 Numbers = npt.NDArray[np.float64]
@@ -27,8 +29,7 @@ _UNSURE = 0.5
 def reasons(
     scores: Numbers,
     values: Numbers,
-    names: Sequence[str],
-    units: Sequence[str],
+    traits: Sequence[Trait],
     *,
     least: int = 0,
 ) -> list[str]:
@@ -40,15 +41,16 @@ def reasons(
         (N, F) normal scores.
     values
         (N, F) the features themselves.
-    names, units
-        Of the features.
+    traits
+        What the features are.
     least
         How many are named, however near they are: where the farthest alone decides, it is the
         reason.
 
     Examples
     --------
-    >>> reasons(np.array([[0.1, -3.0]]), np.array([[5.0, 0.61]]), ["area", "solidity"], ["", "1"])
+    >>> traits = [Trait("area"), Trait("solidity", "1")]
+    >>> reasons(np.array([[0.1, -3.0]]), np.array([[5.0, 0.61]]), traits)
     ['solidity 0.61, lower than 99.9 % of the reference']
     """
     from scipy import stats
@@ -58,7 +60,7 @@ def reasons(
     found = []
     for row, columns in enumerate(order):
         said = [
-            f"{names[column]} {_shown(values[row, column], units[column])}, "
+            f"{traits[column].name} {_shown(values[row, column], traits[column].unit)}, "
             f"{'higher' if scores[row, column] > 0 else 'lower'} than "
             f"{_percent(shares[row, column])} of the reference"
             for place, column in enumerate(columns)

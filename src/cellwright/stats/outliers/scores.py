@@ -13,10 +13,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["APPEARANCE", "WAYS", "Score", "Way", "WayName"]
+__all__ = ["APPEARANCE", "WAYS", "Judge", "Score", "Way", "WayName"]
 
 Numbers = npt.NDArray[np.float64]
 Score = Callable[[Numbers], Numbers]
+Judge = Callable[[npt.NDArray[np.int64]], tuple[Numbers, Numbers]]
+"""From numbers of cells to their scores (M,), and to the traits (M, F) that these are of."""
 WayName = Literal[
     "surprise", "autoencoder", "reconstruction", "isolation-forest", "mahalanobis", "appearance"
 ]
