@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,8 +15,8 @@ import pandas as pd
 from cellwright.core.errors import UsageError
 from cellwright.io.name_parts import part_name
 from cellwright.io.samples import is_ambiguous
+from cellwright.stats.design_remarks import TECHNICAL, Remark, Severity, remarks_on, some
 from cellwright.stats.doses import in_one_unit
-from cellwright.stats.estimate import FEWEST
 
 __all__ = [
     "DESIGN",
@@ -37,36 +36,12 @@ DESIGN = (
 )  # fmt: skip
 """Columns that say what a picture is of."""
 
-LEVELS = (("plate", "plates"), ("well", "wells"), ("image", "pictures"))
-"""Technical levels below the replicate, from the top, and what several are called."""
-
 Role = Literal["reference", "positive control", "test", "left out"]
-Severity = Literal["error", "warning", "notice"]
 
 _NUMBERED = ("replicate", "donor", "batch", "plate")
 _WHOLE = re.compile(r"^(\d+)\.0+$")  # a number that some program wrote with a fraction of nothing
-_WITHIN = {"well": ("run", "plate"), "image": ("run",), "field": ("run", "plate", "well")}
-"""Technical levels, and what they lie in: their names are there again in each of these."""
-
 _POSITIVE = {"positive control", "positive", "pos", "pos ctrl"}
 _LEFT_OUT = {"blank", "empty", "ignore"}
-_SHOWN = 4
-
-
-@dataclass(frozen=True)
-class Remark:
-    """Something that a reader of the numbers must know of the design.
-
-    Attributes
-    ----------
-    severity
-        ``error`` where something cannot be tested, ``warning`` where a number may be wrong.
-    text
-        One sentence or two: what, and what to do.
-    """
-
-    severity: Severity
-    text: str
 
 
 @dataclass(frozen=True)
@@ -196,15 +171,12 @@ def design_of(
     _check_reference(names, reference)
     roles = _roles(table, names, reference, positive)
     if left_out := [name for name in names if roles[name] == "left out"]:
-        remarks.append(Remark("notice", f"left out by their role: {_some(left_out)}"))
+        remarks.append(Remark("notice", f"left out by their role: {some(left_out)}"))
         table = table[~table["condition"].isin(left_out)].reset_index(drop=True)
     column = _unit(table, unit)
     table["unit"] = _named_apart(table, column) if column else ""
     conditions = _conditions(table, roles, reference)
-    remarks += _of_replicates(table, conditions, column)
-    remarks += _of_names(table, column)
-    if reference is not None:
-        remarks += _of_entanglement(table, conditions, column)
+    remarks += remarks_on(table, [one.name for one in conditions], column, reference)
     return Design(table, conditions, column, tuple(remarks))
 
 
@@ -246,7 +218,7 @@ def _check_reference(names: Sequence[str], reference: str | None) -> None:
     if reference not in names:
         raise UsageError(
             f"there is no condition {reference!r} to compare with",
-            remedy=f"the conditions are {_some(names, 12)}: name one with --reference",
+            remedy=f"the conditions are {some(names, 12)}: name one with --reference",
         )
     if len(names) < 2:
         raise UsageError(
@@ -261,8 +233,8 @@ def _roles(
     positive = set(positive)
     if unknown := positive - set(names):
         raise UsageError(
-            f"there is no condition {_some(sorted(unknown))} to be a positive control",
-            remedy=f"the conditions are {_some(names, 12)}",
+            f"there is no condition {some(sorted(unknown))} to be a positive control",
+            remedy=f"the conditions are {some(names, 12)}",
         )
     if reference in positive:
         raise UsageError(
@@ -298,7 +270,7 @@ def _unit(table: pd.DataFrame, unit: str | None) -> str:
 
 def _named_apart(table: pd.DataFrame, unit: str) -> list[str]:
     """Replicates by name, with the plate or run in front where these have names in common."""
-    levels = [name for name in _WITHIN.get(unit, ()) if len(set(table[name])) > 1]
+    levels = [name for name in TECHNICAL.get(unit, ()) if len(set(table[name])) > 1]
     rows = zip(*(table[name] for name in (*levels, unit)), strict=True)
     return ["/".join(filter(None, row)) if row[-1] else "" for row in rows]
 
@@ -356,7 +328,7 @@ def _told_dose(rows: pd.DataFrame, name: str) -> tuple[str, float | None, str]:
             values = values[:1]  # 10 and 10.0
         if len(values) > 1:
             raise UsageError(
-                f"pictures of the condition {name!r} have several {column}s: {_some(values)}",
+                f"pictures of the condition {name!r} have several {column}s: {some(values)}",
                 remedy="give each dose a condition of its own",
             )
         columns[column] = values[0] if values else ""
@@ -380,125 +352,3 @@ def _dose(text: str, condition: str) -> float:
             "unit in dose_unit",
         )
     return value
-
-
-def _of_replicates(table: pd.DataFrame, conditions: Sequence[Condition], unit: str) -> list[Remark]:
-    if not unit:
-        return [
-            Remark(
-                "error",
-                "No replicate is known, so there is no p: cells and pictures of one dish are not "
-                "independent of each other. Name the independent experiment (culture, animal, "
-                "donor, day) of each picture in the column replicate of samples.csv.",
-            )
-        ]
-    remarks = []
-    lacking = table["unit"] == ""
-    if lacking.any():
-        remarks.append(
-            Remark(
-                "warning",
-                f"{int(lacking.sum())} pictures have no {unit}; their cells take no part in means "
-                "and tests",
-            )
-        )
-    n = {one.name: table.loc[table["condition"] == one.name, "unit"] for one in conditions}
-    count = {name: len(set(units) - {""}) for name, units in n.items()}
-    if few := [f"{name} ({number})" for name, number in count.items() if number < FEWEST]:
-        remarks.append(
-            Remark(
-                "error",
-                f"fewer than {FEWEST} replicates, so that no p can be had: {_some(few)}; repeat "
-                "the experiment, not the pictures",
-            )
-        )
-    if len(set(count.values())) > 1:
-        said = [f"{name} {number}" for name, number in count.items()]
-        remarks.append(Remark("notice", f"numbers of replicates differ: {_some(said, 12)}"))
-    if unit in _WITHIN:
-        remarks.append(
-            Remark(
-                "warning",
-                f"{_several(unit)} are taken as replicates, as was asked for: where they are of "
-                "one culture or dish they are technical, and p claims too much",
-            )
-        )
-    elif unit != "donor" and _are_wells(table):
-        remarks.append(
-            Remark(
-                "warning",
-                "each replicate is one well, and all lie on one plate: wells of one plate, filled "
-                "on one day from one culture, are technical replicates; if these are, n is 1",
-            )
-        )
-    return remarks
-
-
-def _of_names(table: pd.DataFrame, unit: str) -> list[Remark]:
-    """Names that may well be one: each would count."""
-    remarks = []
-    for column, title in (("condition", "conditions"), ("unit", _several(unit))):
-        alike: dict[str, list[str]] = {}
-        for name in dict.fromkeys(map(str, table[column])):
-            alike.setdefault(_heard(name), []).append(name)
-        for names in alike.values():
-            if len(names) > 1:
-                said = " and ".join(repr(name) for name in names[:_SHOWN])
-                text = f"{title} {said} are taken as different ones: if they are not, write them "
-                remarks.append(Remark("warning", f"{text}alike"))
-    return remarks
-
-
-def _heard(name: str) -> str:
-    """A name as one would say it: without case, leading zeros, or what parts letters and digits.
-
-    Examples
-    --------
-    >>> _heard("Day 01"), _heard("day_1"), _heard("day 10")
-    ('day1', 'day1', 'day10')
-    """
-    text = " ".join(re.split(r"[\s_-]+", unicodedata.normalize("NFKC", name).casefold())).strip()
-    text = re.sub(r"(?<![\d.,])0+(?=\d)", "", text)
-    return re.sub(r"(?<=[^\W\d]) (?=\d)", "", text)
-
-
-def _several(unit: str) -> str:
-    return dict(LEVELS).get(unit, f"{unit}s")
-
-
-def _are_wells(table: pd.DataFrame) -> bool:
-    known = table[(table["unit"] != "") & (table["well"] != "")]
-    if not len(known) or len(set(known["plate"])) > 1:
-        return False
-    wells = known.groupby(["condition", "unit"])["well"].nunique()
-    return bool((wells == 1).all()) and len(wells) > 2
-
-
-def _of_entanglement(
-    table: pd.DataFrame, conditions: Sequence[Condition], unit: str
-) -> list[Remark]:
-    """Conditions that never shared a plate or batch with the reference."""
-    remarks = []
-    for column in ("batch", "plate"):
-        if column == unit or not any(table[column]):
-            continue
-        of = {
-            one.name: set(table.loc[table["condition"] == one.name, column]) - {""}
-            for one in conditions
-        }
-        shared = of[conditions[0].name]
-        if apart := [name for name, own in of.items() if own and shared and not own & shared]:
-            remarks.append(
-                Remark(
-                    "warning",
-                    f"no {column} has both {conditions[0].name} and {_some(apart)}: what differs "
-                    f"may come of the {column}",
-                )
-            )
-    return remarks
-
-
-def _some(names: Iterable[str], shown: int = _SHOWN) -> str:
-    names = [repr(name) if not name or name != name.strip() else name for name in names]
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
